@@ -1,0 +1,45 @@
+"""bnflow: how batch-normalized networks of infinite width train. The public names, loaded late."""
+
+TYPE_CHECKING = False  # checkers take it for True; importing typing would be most of the import time
+
+__version__ = "0.1.0"  # the only place; setup.cfg reads it from here without importing
+
+if TYPE_CHECKING:  # what editors and type checkers read
+    from .api import open as open
+    from .api import solve as solve
+    from .io.run import Run as Run
+    from .kernels.errors import InputError as InputError
+    from .kernels.errors import Notice as Notice
+    from .kernels.errors import NumericalFailure as NumericalFailure
+    from .pde.config import Config as Config
+    from .pde.config import load_config as load_config
+    from .pde.geometry.metric import BatchNormMetric as BatchNormMetric
+    from .pde.network.dual import dual_kernel as dual_kernel
+    from .pde.problem import Problem as Problem
+else:  # what runs; tests/test_facade.py holds the two equal
+    from importlib import import_module
+
+    _HOMES = {
+        "open": ".api",
+        "solve": ".api",
+        "Run": ".io.run",
+        "InputError": ".kernels.errors",
+        "Notice": ".kernels.errors",
+        "NumericalFailure": ".kernels.errors",
+        "Config": ".pde.config",
+        "load_config": ".pde.config",
+        "BatchNormMetric": ".pde.geometry.metric",
+        "dual_kernel": ".pde.network.dual",
+        "Problem": ".pde.problem",
+    }
+    __all__ = ["__version__", *_HOMES]
+
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(_HOMES[name], __name__), name)
+        globals()[name] = found  # the next access does not come here
+        return found
+
+    def __dir__():
+        return __all__
