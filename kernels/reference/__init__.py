@@ -1,0 +1,1 @@
+"""The NumPy twins: the definition of every kernel, readable first."""

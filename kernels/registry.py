@@ -1,0 +1,64 @@
+"""Which backend runs, and what is known about the device.
+
+`select` turns the words of a configuration into an object with every function of `contract.Kernels`.
+A GPU that was asked for and is absent is an error; only "auto" may choose, and `describe` says what it
+chose. This release has the NumPy backend alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .contract import Kernels
+from .errors import InputError
+from .reference.faces import face_velocities, outflow
+from .reference.interaction import pair_backward, pair_forward
+from .reference.moments import moments
+from .reference.transport import transport
+
+
+class NumpyKernels:
+    """The reference twins, as the backend that every machine has."""
+
+    name = "numpy"
+    namespace: Any = np
+
+    moments = staticmethod(moments)
+    pair_forward = staticmethod(pair_forward)
+    pair_backward = staticmethod(pair_backward)
+    face_velocities = staticmethod(face_velocities)
+    outflow = staticmethod(outflow)
+    transport = staticmethod(transport)
+
+    def synchronize(self) -> None:
+        """Nothing to wait for on the host."""
+
+
+def select(backend: str) -> Kernels:
+    """The kernels of a backend: "numpy", "cuda" or "auto".
+
+    Raises InputError where a GPU is asked for and none can be used.
+    """
+    if backend in ("auto", "numpy"):
+        return NumpyKernels()
+    _, reason = probe_cuda()
+    raise InputError(f'run.backend = "cuda": {reason}; use "numpy", or "auto" to let bnflow choose')
+
+
+def probe_cuda() -> tuple[bool, str]:
+    """Whether CuPy finds a GPU, and one phrase that says what was found."""
+    try:
+        cupy = import_module("cupy")
+    except ImportError:
+        return False, "CuPy is not installed, and the CUDA kernels are not yet in this version"
+    try:
+        count = int(cupy.cuda.runtime.getDeviceCount())
+    except Exception as error:
+        return False, f"CuPy finds no usable GPU ({type(error).__name__})"
+    if count == 0:
+        return False, "CuPy finds no GPU"
+    name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    return True, f"{name} is there, but the CUDA kernels are not yet in this version"
