@@ -1,0 +1,210 @@
+"""`Config`: all tables of a run together, what they must agree on, and their canonical text.
+
+Two configs are equal, and have one digest, when every key has the same value; the folder that
+relative paths start from (`base`) is not part of that. Make one with `load_config`, which words
+every mistake in one line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import PrivateAttr, model_validator
+
+from .base import Table, clash, key, later_key
+from .data import Data, FileData, FileTarget, Population, Target, Teacher
+from .initial import Constant, Initial, Normal, TwoPoint, Uniform
+from .network import Loss, Network, Training
+from .solver import Run, Solver, Time
+
+
+class Config(Table):
+    """What a run is told, checked and immutable."""
+
+    network: Network = key(Network(), "The network and what of it is trained.")
+    data: Data = key(Population(), "The law of the inputs.")
+    target: Target = key(Teacher.model_validate({}), "What is to be learned.")
+    loss: Loss = key(Loss(), "The loss.")
+    training: Training = key(Training(), "Departures from the plain gradient flow.")
+    initial: Initial = key(Initial(), "The law of the weights at time zero.")
+    solver: Solver = key(Solver(), "The discretization.")
+    time: Time = key(Time(), "Until when, and when to save.")
+    run: Run = key(Run(), "Where the computation runs.")
+    sweep: dict[str, Any] | None = later_key(None, "Grids of configurations.")
+
+    _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_data_bring_their_targets(cls, raw: Any) -> Any:
+        """File data bring their own targets, unless a target is named."""
+        if not isinstance(raw, dict):
+            return raw
+        data, target = raw.get("data"), raw.get("target", {})
+        from_file = isinstance(data, dict) and data.get("kind") == "file"
+        if from_file and isinstance(target, dict) and not target.keys() - {"label"}:
+            return {**raw, "target": {**target, "kind": "file"}}
+        return raw
+
+    @model_validator(mode="after")
+    def _agree(self) -> Config:
+        for check in _CHECKS:
+            if complaint := check(self):
+                raise clash(complaint)
+        return self
+
+    @property
+    def d(self) -> int | None:
+        """The dimension of the inputs; None where only the data file knows it."""
+        return self.data.d
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._base
+
+    @property
+    def data_path(self) -> Path | None:
+        """The data file as an absolute path; None without one."""
+        if not isinstance(self.data, FileData):
+            return None
+        return Path(os.path.abspath(self.base / os.path.expanduser(self.data.path)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every key with its value, as nested dictionaries; keys without a value are left out."""
+        tables = self.model_dump(mode="json", exclude_none=True)
+        return {name: _without_empty_tables(table) for name, table in tables.items()}
+
+    def to_toml(self) -> str:
+        """Return the canonical text: every key with its value, in the declared order."""
+        return tomli_w.dumps(self.to_dict())
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical text."""
+        return hashlib.sha256(self.to_toml().encode()).hexdigest()
+
+    def difference(self, other: Config) -> list[str]:
+        """One line for every key that differs, as `time.end: 5.0 here, 10.0 there`."""
+        here, there = dict(_flat(self.to_dict())), dict(_flat(other.to_dict()))
+        return [
+            f"{name}: {here.get(name, 'not set')} here, {there.get(name, 'not set')} there"
+            for name in dict.fromkeys([*here, *there])
+            if here.get(name) != there.get(name)
+        ]
+
+    def replace(self, **changes: Any) -> Config:
+        """Return the config with some keys changed: `config.replace(**{"time.end": 7.0})`."""
+        from .loading import load_config
+
+        return load_config(self, changes)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether every key has the same value."""
+        return isinstance(other, Config) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        """Return a number that equal configs share."""
+        return hash(self.digest())
+
+    def __str__(self) -> str:
+        """Return the canonical text."""
+        return self.to_toml()
+
+    def __repr__(self) -> str:
+        """Return one line that tells configs apart."""
+        return f"<Config {self.data.kind} data, d = {self.d}, to t = {self.time.end}>"
+
+
+def _without_empty_tables(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_empty_tables(entry) for name, entry in value.items() if entry != {}}
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _file_target_has_a_file(config: Config) -> str:
+    if not isinstance(config.target, FileTarget):
+        return ""
+    if not isinstance(config.data, FileData):
+        return (
+            f'target.kind = "file" needs data.kind = "file", not "{config.data.kind}"; '
+            'give target.kind = "teacher" for population or sampled data'
+        )
+    if config.data.targets is None:
+        return "data.targets is missing: name the dataset or column that the network is to learn"
+    return ""
+
+
+def _teacher_fits_dimension(config: Config) -> str:
+    target, d = config.target, config.d
+    if not isinstance(target, Teacher):
+        return ""
+    if target.angles is not None and d not in (None, 2):
+        return (
+            f"target.angles need inputs of dimension 2 and these have d = {d}; "
+            f"give target.directions, a list of vectors of length {d}"
+        )
+    lengths = {len(row) for row in target.directions or ()} - {d}
+    if d is not None and lengths:
+        return (
+            f"target.directions has a vector of length {min(lengths)} and the inputs have d = {d}; "
+            f"give vectors of length {d}"
+        )
+    if len(lengths) > 1:
+        return f"target.directions has vectors of different lengths, {sorted(lengths)}; give one"
+    return ""
+
+
+def _cfl_is_stable(config: Config) -> str:
+    limit = {"upwind": 1.0, "muscl": 0.5}[config.solver.scheme]
+    if config.time.cfl <= limit:
+        return ""
+    return (
+        f'time.cfl = {config.time.cfl} is unstable with solver.scheme = "{config.solver.scheme}"; '
+        f"allowed: at most {limit}"
+    )
+
+
+def _a_range_holds_the_start(config: Config) -> str:
+    law, limits = config.initial.a, config.solver.a_range
+    if limits == "auto" or "a" not in config.network.train:
+        return ""
+    support = _support(law)
+    if limits[0] < min(support) and max(support) < limits[1]:
+        return ""
+    return (
+        f"solver.a_range = {list(limits)} does not hold the initial outer weights (initial.a, "
+        f'{law.kind}: {list(support)}); widen it or give "auto"'
+    )
+
+
+def _support(law: Normal | Constant | TwoPoint | Uniform) -> tuple[float, ...]:
+    match law:
+        case Normal():
+            return (law.mean,)
+        case Constant():
+            return (law.value,)
+        case TwoPoint():
+            return law.values
+        case Uniform():
+            return law.range
+
+
+_CHECKS: tuple[Callable[[Config], str], ...] = (
+    _file_target_has_a_file,
+    _teacher_fits_dimension,
+    _cfl_is_stable,
+    _a_range_holds_the_start,
+)

@@ -1,0 +1,46 @@
+"""How values and choices are written in messages: as TOML, on one line, never too long."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+_LONGEST = 60
+
+
+def toml(value: Any) -> str:
+    """Write a plain value as it would stand in a config file.
+
+    >>> toml({"kind": "normal", "std": 0.5}), toml([True, 1])
+    ('{kind = "normal", std = 0.5}', '[true, 1]')
+    """
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return json.dumps(value, ensure_ascii=not value.isprintable())
+        case list() | tuple():
+            return "[" + ", ".join(map(toml, value)) + "]"
+        case dict():
+            return "{" + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + "}"
+    return str(value)
+
+
+def shown(value: Any) -> str:
+    """Write a value seen, cut to a readable length and free of line breaks."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in toml(value)).split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 4] + " ..."
+
+
+def listed(choices: Iterable[str]) -> str:
+    """Join choices: `a, b or c`."""
+    *rest, last = choices
+    return f"{', '.join(rest)} or {last}" if rest else last
+
+
+def nearest(word: object, names: Iterable[str]) -> str:
+    """Return `; did you mean NAME?` for the name closest to the word, or nothing."""
+    close = difflib.get_close_matches(str(word)[:100], list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
