@@ -1,0 +1,1 @@
+"""The finite-volume density: its state, its velocity and its transport."""

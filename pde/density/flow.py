@@ -1,0 +1,156 @@
+"""The mean-field continuity equation on a grid of directions times the a axis.
+
+    rho_t = d_a(rho h) + (a/r^2) div_u(rho grad_u h),   h = h(v; m),  m(v) = int a rho da
+
+A `Flow` binds a problem to a grid and a backend. It gives the field of a density, the velocity that
+the field means, the largest stable step, and one step of transport under a frozen velocity. It keeps
+no state and no clock: those are `State`'s and the driver's.
+
+cell_volume = r^(d-1) x volume on the unit sphere; rho x cell_volume x axis.weight sums to the mass 1.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels import Kernels, Velocity
+from ...kernels.contract import Scheme
+from ..geometry import CubedSphere, Stations
+from ..geometry.axis import CellAxis, ListAxis, OuterAxis
+from ..network.data import Samples
+from ..network.interaction import (
+    Interaction,
+    PopulationInteraction,
+    SampledInteraction,
+)
+from ..problem import Problem
+from ..stepping.tableaux import SSP_RK2
+from .field import Field
+from .state import State
+
+Array = NDArray[np.float64]
+
+
+class Flow:
+    """A problem on a grid.
+
+    problem : what is solved; cells : n, along a panel edge; scheme : "upwind" or "muscl"
+    kernels : the backend
+    """
+
+    def __init__(self, problem: Problem, cells: int, scheme: Scheme, kernels: Kernels) -> None:
+        self.problem, self.kernels, self.scheme = problem, kernels, scheme
+        self.sphere = CubedSphere(problem.dimension, cells)
+        self.volume = self.sphere.volume
+        norm = problem.metric.norm
+        self.cell_volume = self.volume * norm ** (problem.dimension - 1)
+        self.whitened = problem.metric.whitened(self.sphere.centres)
+        self.face_weights = [-w / norm**2 for w in self.sphere.face_weights]
+        stations = Stations(self.sphere)
+        self.interaction: Interaction
+        if isinstance(problem.data, Samples):
+            self.interaction = SampledInteraction(
+                problem.activation, problem.loss, problem.metric, stations, problem.data, kernels
+            )
+        else:
+            assert problem.teacher is not None
+            self.interaction = PopulationInteraction(
+                problem.activation, problem.metric, stations, problem.teacher
+            )
+
+    def initial_state(self, a_cells: int, a_range: tuple[float, float] | None, end: float) -> State:
+        """The initial law on the grid; `a_range` None: chosen, and extended when needed.
+
+        end : of the run, which bounds how far a can move before the axis is extended.
+        """
+        law = self.problem.outer_law
+        axis: OuterAxis
+        if law.atoms is not None and not self.problem.trains_outer:
+            axis = ListAxis(law.atoms)
+            along = np.full(axis.count, 1.0 / axis.count)
+        else:
+            low, high = a_range or self._automatic_range(end)
+            axis = CellAxis.covering(low, high, a_cells)
+            along = law.on(axis)
+        uniform = np.full(self.sphere.shape, 1.0 / self.cell_volume.sum())
+        return State(np.ascontiguousarray(uniform[..., None] * along), axis)
+
+    def _automatic_range(self, end: float) -> tuple[float, float]:
+        """Where a can be for a while: |a(t)| <= max |a0| + t sup |h|."""
+        law = self.problem.outer_law
+        low, high = law.reach
+        if law.kind == "normal":
+            return low, high  # six standard deviations leave room of their own
+        mean_weights = law.mean * self.cell_volume / self.cell_volume.sum()
+        reach = float(np.abs(self.interaction.respond(mean_weights).h).max()) * min(end, 1.0)
+        room = max(reach, 0.1 * max(abs(low), abs(high)), 0.1)
+        return (low - room, high + room) if self.problem.trains_outer else (low, high)
+
+    def moments(self, state: State) -> Array:
+        """(3, 2d, n, .., n): moments over a of orders 0, 1, 2, per unit volume."""
+        return self.kernels.moments(state.rho, state.axis.values, state.axis.weight)
+
+    def field(self, state: State, moments: Array | None = None) -> Field:
+        """The field of the density as it is now."""
+        if moments is None:
+            moments = self.moments(state)
+        response = self.interaction.respond(moments[1] * self.cell_volume)
+        faces: list[Array] = []
+        if self.problem.trains_inner:
+            faces = self.kernels.face_velocities(
+                response.gradient, response.edge_gradient, self.face_weights
+            )
+        outer = -response.h if self.problem.trains_outer else None
+        square = (response.gradient**2).sum(axis=-1) / self.problem.metric.norm**2
+        return Field(response.risk, response.h, square, Velocity(faces, outer))
+
+    def rate(self, velocity: Velocity, axis: OuterAxis) -> float:
+        """Largest share of a cell that leaves it in unit time (first-order upwind)."""
+        low, high = axis.span
+        leaving = np.zeros(self.sphere.shape)
+        if velocity.faces:
+            plus, minus = self.kernels.outflow(velocity.faces, self.volume)
+            leaving = np.maximum(max(high, 0.0) * plus, max(-low, 0.0) * minus)
+        if velocity.outer is not None:
+            leaving = leaving + np.abs(velocity.outer) / axis.weight
+        return float(leaving.max())
+
+    def advance(self, state: State, velocity: Velocity, dt: float) -> None:
+        """One step of the density under a frozen velocity (SSP-RK2); the clock is the driver's."""
+        first, last = SSP_RK2
+        middle = np.empty_like(state.rho)
+        self._stage(middle, state.rho, None, first, velocity, dt, state.axis)
+        self._stage(state.rho, middle, state.rho, last, velocity, dt, state.axis)
+
+    def euler(self, state: State, velocity: Velocity, dt: float) -> State:
+        """A new state one forward-Euler step ahead; `state` stays as it is."""
+        rho = np.empty_like(state.rho)
+        self._stage(rho, state.rho, None, (0.0, 1.0), velocity, dt, state.axis)
+        return State(rho, state.axis, state.time + dt)
+
+    def _stage(
+        self,
+        out: Array,
+        rho: Array,
+        base: Array | None,
+        weights: tuple[float, float],
+        velocity: Velocity,
+        dt: float,
+        axis: OuterAxis,
+    ) -> None:
+        self.kernels.transport(
+            out,
+            rho,
+            base,
+            weights,
+            dt,
+            velocity,
+            self.volume,
+            axis.values,
+            axis.cell_width,
+            cast(Scheme, self.scheme),
+            self.sphere.connectivity,
+        )

@@ -1,0 +1,112 @@
+"""The state of a grid run: one object, whole; a checkpoint is this object.
+
+The density, the clock, the two fields that extrapolation remembers, the memory of the step control
+and the accumulated energy balance. What is not here is a function of what is here, so a run continued
+from `packed` takes bitwise the steps that the uninterrupted run takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels import Velocity
+from ..geometry.axis import CellAxis, ListAxis, OuterAxis
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Memory:
+    """What the last step leaves for the next one.
+
+    velocity : at the start of the last step; h_predicted : h now, as extrapolated from the two
+    fields before (None after the first step); dt : length of the last step
+    """
+
+    velocity: Velocity
+    h_before: Array
+    h_predicted: Array | None
+    dt: float
+
+
+@dataclass
+class State:
+    """Everything that a continuation needs.
+
+    rho : (2d, n, .., n, n_a) density per unit Riemannian volume and unit a; axis : its a axis
+    time, step : flow time, steps taken; memory : None before the first step
+    start_energy : F at t = 0; dissipated : integral of the dissipation since then
+    peak_field : largest norm of h so far (the scale of the field tolerance)
+    """
+
+    rho: Array
+    axis: OuterAxis
+    time: float = 0.0
+    step: int = 0
+    memory: Memory | None = None
+    start_energy: float = float("nan")
+    dissipated: float = 0.0
+    peak_field: float = 0.0
+
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """The state as named arrays."""
+        arrays: dict[str, NDArray[Any]] = {
+            "rho": self.rho,
+            "clock": np.array(
+                [self.time, self.start_energy, self.dissipated, self.peak_field], float
+            ),
+            "step": np.array(self.step, np.int64),
+        }
+        if isinstance(self.axis, CellAxis):
+            arrays["axis_cells"] = np.array([self.axis.first, self.axis.count], np.int64)
+            arrays["axis_scale"] = np.array([self.axis.origin, self.axis.width])
+        else:
+            arrays["axis_list"] = self.axis.values
+        if self.memory is not None:
+            arrays["memory_dt"] = np.array(self.memory.dt)
+            arrays["memory_h"] = self.memory.h_before
+            if self.memory.h_predicted is not None:
+                arrays["memory_h_predicted"] = self.memory.h_predicted
+            for i, face in enumerate(self.memory.velocity.faces):
+                arrays[f"memory_face{i}"] = face
+            if self.memory.velocity.outer is not None:
+                arrays["memory_outer"] = self.memory.velocity.outer
+        return {name: np.array(value) for name, value in arrays.items()}
+
+    @classmethod
+    def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> State:
+        """The state that `packed` gave."""
+        time, start_energy, dissipated, peak = (float(x) for x in arrays["clock"])
+        axis: OuterAxis
+        if "axis_list" in arrays:
+            axis = ListAxis(tuple(float(a) for a in arrays["axis_list"]))
+        else:
+            origin, width = (float(x) for x in arrays["axis_scale"])
+            first, count = (int(x) for x in arrays["axis_cells"])
+            axis = CellAxis(origin, width, first, count)
+        memory = None
+        if "memory_dt" in arrays:
+            faces = []
+            while f"memory_face{len(faces)}" in arrays:
+                faces.append(np.array(arrays[f"memory_face{len(faces)}"]))
+            memory = Memory(
+                Velocity(faces, arrays.get("memory_outer")),
+                arrays["memory_h"],
+                arrays.get("memory_h_predicted"),
+                float(arrays["memory_dt"]),
+            )
+        return cls(
+            np.ascontiguousarray(arrays["rho"]),
+            axis,
+            time,
+            int(arrays["step"]),
+            memory,
+            start_energy,
+            dissipated,
+            peak,
+        )

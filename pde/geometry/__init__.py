@@ -1,0 +1,7 @@
+"""Spheres, axes and the metric that batch normalization induces."""
+
+from .metric import BatchNormMetric
+from .sphere import CubedSphere
+from .stations import Stations
+
+__all__ = ["BatchNormMetric", "CubedSphere", "Stations"]

@@ -1,0 +1,1 @@
+"""Two-layer networks: activations, dual kernels, data, targets, losses, initial laws."""

@@ -1,0 +1,293 @@
+"""The interaction: from the outer weights on the sphere to the field that moves them.
+
+    f(x) = sum_j c_j sigma(v_j.xt),  c_j = (int a rho da) x cell volume
+    h(v) = E[l'(f, y) sigma(v.xt)] = dR/dc,   Psi(v, a) = a h(v)
+
+and the gradient of h in the raw direction u. Two forms of the expectation:
+
+    SampledInteraction      mean over rows: two sums over (directions x rows), in tiles
+    PopulationInteraction   square loss on normal inputs: h = K c - E[y sigma], K the dual kernel;
+                            a convolution (FFT) on an isotropic circle, else a kept matrix, up to
+                            `KERNEL_BYTES`; beyond, its tiles are computed again at every step
+
+sigma = p z + q + remainder, and the remainder's parity halves all sums (`geometry.stations`).
+Source: Ma and Ying, arXiv 2110.08725 (velocity); Stein's identity for the kernel's gradient.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels import Kernels
+from ...kernels.errors import Notice
+from ..geometry import BatchNormMetric, Stations
+from .activations import Activation
+from .data import Samples
+from .dual import DualKernel
+from .loss import Loss
+from .target import Teacher
+
+Array = NDArray[np.float64]
+
+KERNEL_BYTES = 1 << 30  # kernel matrices kept in memory, value and slope together
+TILE_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a distribution of outer weights does.
+
+    risk : R; h : (2d, n, .., n) field at the cell centres
+    gradient : (2d, n, .., n, d) of h in u, tangent; edge_gradient : the same as slabs, on panel edges
+    """
+
+    risk: float
+    h: Array
+    gradient: Array
+    edge_gradient: Array
+
+
+class Interaction(Protocol):
+    """Maps outer weights c (2d, n, .., n) to the field."""
+
+    def respond(self, outer: Array) -> Response:
+        """Risk, field and gradient."""
+        ...
+
+    def test_risk(self, outer: Array) -> float:
+        """Mean loss over held-out rows; NaN where there are none."""
+        ...
+
+    def description(self) -> str:
+        """One phrase that says which sums run."""
+        ...
+
+
+class _Directions:
+    """Whitened directions of the stations, and the way from sums at stations to a Response."""
+
+    def __init__(self, metric: BatchNormMetric, stations: Stations) -> None:
+        self.metric, self.stations = metric, stations
+        self.u = stations.full
+        self.v = metric.whitened(self.u)
+        self.half = np.ascontiguousarray(self.v[: len(stations.half)])
+        self.neurons = np.ascontiguousarray(self.v[: len(stations.half_centres)])
+        self.centres = metric.whitened(stations.sphere.centres)
+
+    def resultant(self, outer: Array) -> Array:
+        """(d,): sum_j c_j v_j."""
+        return outer.ravel() @ self.centres.reshape(-1, self.centres.shape[-1])
+
+    def both(self, sums: Array, gradients: Array, parity: int) -> tuple[Array, Array]:
+        """Sums and gradients of a function of that parity, at the stations and antipodes."""
+        return (
+            np.concatenate([sums, parity * sums]),
+            np.concatenate([gradients, -parity * gradients]),
+        )
+
+    def response(self, risk: float, h: Array, gradient: Array) -> Response:
+        """Onto the grid, with the gradient taken in u."""
+        m = len(self.half)
+        raw = self.metric.raw_gradient(gradient, self.u, self.v)
+        centres, _ = self.stations.unfold(h[:m], h[m:])
+        return Response(risk, centres, *self.stations.unfold(raw[:m], raw[m:]))
+
+
+class SampledInteraction:
+    """Expectations as means over the training rows."""
+
+    def __init__(
+        self,
+        activation: Activation,
+        loss: Loss,
+        metric: BatchNormMetric,
+        stations: Stations,
+        samples: Samples,
+        kernels: Kernels,
+    ) -> None:
+        self.activation, self.loss, self.samples, self.kernels = activation, loss, samples, kernels
+        self.directions = _Directions(metric, stations)
+
+    def description(self) -> str:
+        """One phrase that says which sums run."""
+        return f"direct sums over {len(self.samples.inputs)} rows x {len(self.directions.half)} directions"
+
+    def predict(self, outer: Array, whitened: Array) -> Array:
+        """(rows,): f of whitened inputs (rows, d)."""
+        sigma, directions = self.activation, self.directions
+        mean_direction = directions.resultant(outer)
+        f = sigma.linear * (whitened @ mean_direction) + sigma.constant * outer.sum()
+        if sigma.has_remainder:
+            folded = directions.stations.fold(outer, sigma.parity)
+            f = f + self.kernels.pair_forward(sigma.name, directions.neurons, whitened, folded)
+        return f
+
+    def respond(self, outer: Array) -> Response:
+        """Risk, field and gradient."""
+        sigma, directions, samples = self.activation, self.directions, self.samples
+        f = self.predict(outer, samples.inputs)
+        risk = float(self.loss.value(f, samples.targets).mean())
+        residual = self.loss.slope(f, samples.targets) / len(f)
+        pull = residual @ samples.inputs
+        h = sigma.linear * (directions.v @ pull) + sigma.constant * residual.sum()
+        gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
+        if sigma.has_remainder:
+            sums = self.kernels.pair_backward(
+                sigma.name, directions.half, samples.inputs, residual
+            )
+            h_rest, gradient_rest = directions.both(*sums, sigma.parity)
+            h, gradient = h + h_rest, gradient + gradient_rest
+        return directions.response(risk, h, gradient)
+
+    def test_risk(self, outer: Array) -> float:
+        """Mean loss over held-out rows; NaN where there are none."""
+        if not len(self.samples.test_inputs):
+            return float("nan")
+        f = self.predict(outer, self.samples.test_inputs)
+        return float(self.loss.value(f, self.samples.test_targets).mean())
+
+
+class PopulationInteraction:
+    """Expectations over the normal law, by dual kernels; square loss and a teacher."""
+
+    def __init__(
+        self,
+        activation: Activation,
+        metric: BatchNormMetric,
+        stations: Stations,
+        teacher: Teacher,
+    ) -> None:
+        self.activation = activation
+        self.directions = _Directions(metric, stations)
+        self.correlation, self.correlation_gradient = teacher.correlation(
+            self.directions.v, activation.name
+        )
+        centres = self.directions.metric.whitened(stations.sphere.centres)
+        flat = centres.reshape(-1, centres.shape[-1])
+        self.centre_correlation = teacher.correlation(flat, activation.name)[0].reshape(
+            centres.shape[:-1]
+        )
+        self.target_moment = teacher.second_moment() + teacher.noise**2
+        self.sums = _kernel_sums(activation, metric, self.directions)
+
+    def description(self) -> str:
+        """One phrase that says which sums run."""
+        return self.sums.description if self.sums else "matrix products of rank d"
+
+    def respond(self, outer: Array) -> Response:
+        """Risk, field and gradient."""
+        sigma, directions = self.activation, self.directions
+        pull = sigma.linear**2 * directions.resultant(outer)
+        h = directions.v @ pull + sigma.constant**2 * outer.sum() - self.correlation
+        gradient = pull - self.correlation_gradient
+        if self.sums:
+            folded = directions.stations.fold(outer, sigma.parity)
+            h_rest, gradient_rest = directions.both(*self.sums(folded), sigma.parity)
+            h, gradient = h + h_rest, gradient + gradient_rest
+        response = directions.response(0.0, h, gradient)
+        power = float((outer * (response.h - self.centre_correlation)).sum())
+        return Response(
+            0.5 * (power + self.target_moment),
+            response.h,
+            response.gradient,
+            response.edge_gradient,
+        )
+
+    def test_risk(self, outer: Array) -> float:
+        """NaN: nothing is held out of a law that is known exactly."""
+        return float("nan")
+
+
+class _KernelSums:
+    """sum_j k(v_i.v_j) c_j and its gradient, by a matrix, kept or computed again tile by tile."""
+
+    def __init__(self, activation: Activation, directions: _Directions) -> None:
+        self.activation, self.kernel = activation, DualKernel(activation.name)
+        self.half, self.neurons = directions.half, directions.neurons
+        size = 2 * 8 * len(self.half) * len(self.neurons)
+        self.kept: list[tuple[Array, Array]] | None = None
+        if size <= KERNEL_BYTES:
+            self.kept = [self._tile(tile) for tile in self._tiles()]
+            self.description = f"kernel matrices of {size / 2**20:.0f} MiB, kept"
+        else:
+            self.description = f"kernel tiles, computed again every step ({size / 2**30:.1f} GiB)"
+            warnings.warn(
+                f"population data on {2 * len(self.neurons)} directions: kernel matrices of "
+                f"{size / 2**30:.1f} GiB are computed again at every step; "
+                'data.kind = "sampled" costs less on such a grid',
+                Notice,
+                stacklevel=2,
+            )
+
+    def __call__(self, folded: Array) -> tuple[Array, Array]:
+        """(m,), (m, d) at the half stations, of folded outer weights."""
+        moved = folded[:, None] * self.neurons
+        tiles = self.kept if self.kept is not None else (self._tile(t) for t in self._tiles())
+        parts = [(value @ folded, slope @ moved) for value, slope in tiles]
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def _tiles(self) -> list[slice]:
+        return [slice(i, i + TILE_ROWS) for i in range(0, len(self.half), TILE_ROWS)]
+
+    def _tile(self, rows: slice) -> tuple[Array, Array]:
+        return remainder_kernel(
+            self.activation, self.kernel, self.half[rows] @ self.neurons.T
+        )
+
+
+class _CircleSums:
+    """The same on an isotropic circle, where the sum over centres is a convolution."""
+
+    description = "FFT on the circle"
+
+    def __init__(self, activation: Activation, directions: _Directions) -> None:
+        kernel = DualKernel(activation.name)
+        neurons = directions.neurons
+        angle = np.arctan2(neurons[:, 1], neurons[:, 0])  # a half circle, from -pi/4
+        self.order, self.parity = np.argsort(angle), activation.parity
+        self.tangents = np.stack([-neurons[:, 1], neurons[:, 0]], axis=1)
+        self.neurons = neurons
+        lag = np.arange(2 * len(neurons)) * np.pi / len(neurons)
+        value, slope = remainder_kernel(activation, kernel, np.cos(lag))
+        self.value_hat = np.fft.rfft(value) / 2  # both halves of the circle are summed
+        self.slope_hat = np.fft.rfft(-np.sin(lag) * slope) / 2
+        edges = directions.half[len(neurons) :]
+        self.edge_value, self.edge_slope = remainder_kernel(activation, kernel, edges @ neurons.T)
+
+    def __call__(self, folded: Array) -> tuple[Array, Array]:
+        """(m,), (m, d) at the half stations, of folded outer weights."""
+        half = folded[self.order]
+        circle = np.fft.rfft(np.concatenate([half, self.parity * half]))
+        sums, turns = np.empty((2, len(half)))
+        sums[self.order] = np.fft.irfft(circle * self.value_hat)[: len(half)]
+        turns[self.order] = np.fft.irfft(circle * self.slope_hat)[: len(half)]
+        return (
+            np.concatenate([sums, self.edge_value @ folded]),
+            np.concatenate(
+                [
+                    turns[:, None] * self.tangents,
+                    self.edge_slope @ (folded[:, None] * self.neurons),
+                ]
+            ),
+        )
+
+
+def remainder_kernel(sigma: Activation, kernel: DualKernel, c: Array) -> tuple[Array, Array]:
+    """kappa(c) - p^2 c - q^2, of the remainder's parity, and its slope."""
+    value = kernel.value(c) - sigma.linear**2 * c - sigma.constant**2
+    return value, kernel.slope(c) - sigma.linear**2
+
+
+def _kernel_sums(
+    activation: Activation, metric: BatchNormMetric, directions: _Directions
+) -> _KernelSums | _CircleSums | None:
+    if not activation.has_remainder:
+        return None
+    if metric.dimension == 2 and metric.isotropic:
+        return _CircleSums(activation, directions)
+    return _KernelSums(activation, directions)

@@ -1,0 +1,155 @@
+"""From a configuration to something that runs: problem, grid, state, driver, and what it will cost.
+
+The order is the one in which mistakes are cheapest to find. Files are read and written elsewhere
+(`api`): rows of a data file come in as a `Table`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import select
+from .config import Config
+from .density.flow import Flow
+from .density.state import State
+from .frame import Layout
+from .network.data import Samples, Table
+from .problem import Problem
+from .stepping.control import StepControl
+from .stepping.driver import Driver, Report
+
+FIELDS_HELD = 3  # arrays of all cells alive in a step: density, stage, and the copy at a save
+
+
+@dataclass(frozen=True)
+class Session:
+    """A configuration made ready to run."""
+
+    config: Config
+    problem: Problem
+    flow: Flow
+
+    @classmethod
+    def prepare(cls, config: Config, table: Table | None = None) -> Session:
+        """Build problem and grid. Raises InputError for what cannot be run."""
+        kernels = select(config.run.backend)
+        problem = Problem.from_config(config, table)
+        return cls(config, problem, Flow(problem, config.solver.cells, config.solver.scheme, kernels))
+
+    def initial_state(self) -> State:
+        """The initial law on the grid."""
+        solver = self.config.solver
+        a_range = None if solver.a_range == "auto" else solver.a_range
+        return self.flow.initial_state(solver.a_cells, a_range, self.config.time.end)
+
+    def driver(
+        self,
+        restart: Mapping[str, NDArray[Any]] | None = None,
+        report: Callable[[Report], None] | None = None,
+    ) -> Driver:
+        """A driver at the start, or at a stored state."""
+        config = self.config
+        state = self.initial_state() if restart is None else State.unpacked(restart)
+        return Driver(
+            self.flow,
+            state,
+            StepControl(config.time.cfl, config.solver.tolerance),
+            config.time.saves(),
+            extend=config.solver.a_range == "auto",
+            stop_risk=config.time.stop.risk,
+            report=report,
+        )
+
+    def layout(self, state: State) -> Layout:
+        """The coordinates of the run's fields, for a state at the start."""
+        flow, data = self.flow, self.problem.data
+        projected = isinstance(data, Samples)
+        return Layout(
+            panel=np.arange(2 * self.problem.dimension),
+            xi=flow.sphere.xi_centres,
+            cell_volume=flow.cell_volume,
+            direction_raw=flow.sphere.centres,
+            direction_whitened=flow.whitened,
+            a_values=state.axis.values,
+            a_width=state.axis.cell_width,
+            data_mean=data.mean,
+            data_covariance=data.covariance,
+            input_basis=data.basis if projected else None,
+            input_centre=data.centre if projected else None,
+            target_shift=data.shift if projected else 0.0,
+            target_scale=data.scale if projected else 1.0,
+        )
+
+    def describe(self) -> str:
+        """One line for the head of a progress display."""
+        solver, d = self.config.solver, self.problem.dimension
+        cells = " x ".join([str(2 * d), *[str(solver.cells)] * (d - 1)])
+        return (
+            f"{self.config.network.activation} network, d = {d}, {cells} directions, "
+            f"{solver.scheme}, {self.flow.interaction.description()}, {self.flow.kernels.name}"
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will take.
+
+    directions, a_cells : the grid; field_bytes : of one density; pairs : (direction, row) pairs a
+    step, 0 without rows; steps : at the first step's length; an estimate, as a grows
+    """
+
+    description: str
+    directions: int
+    a_cells: int
+    field_bytes: int
+    pairs: int
+    steps: int
+    saves: int
+
+    def lines(self) -> list[str]:
+        """The plan for people."""
+        cells = self.directions * self.a_cells
+        lines = [
+            self.description,
+            f"cells      {self.directions:,} directions x {self.a_cells} of a = {cells:,}",
+            f"memory     {_size(FIELDS_HELD * self.field_bytes)} "
+            f"({FIELDS_HELD} densities of {_size(self.field_bytes)})",
+            f"disk       {_size(self.saves * self.field_bytes)} for {self.saves} saved times",
+            f"steps      about {self.steps:,}, at the length that the start allows",
+        ]
+        if self.pairs:
+            lines.insert(2, f"pairs      {self.pairs:,} of direction and row a step")
+        return lines
+
+
+def plan(session: Session) -> Plan:
+    """What the run of a session will take, from its first field."""
+    flow, config = session.flow, session.config
+    state = session.initial_state()
+    rate = flow.rate(flow.field(state).velocity, state.axis)
+    data = session.problem.data
+    directions = int(np.prod(flow.sphere.shape))
+    rows = len(data.inputs) if isinstance(data, Samples) else 0
+    return Plan(
+        session.describe(),
+        directions,
+        state.axis.count,
+        int(state.rho.nbytes),
+        rows * directions // 2,
+        max(1, math.ceil(config.time.end * rate / config.time.cfl)),
+        len(config.time.saves()),
+    )
+
+
+def _size(count: int) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count //= 1024
+    return f"{count:.3g} TiB"

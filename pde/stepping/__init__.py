@@ -1,0 +1,1 @@
+"""Time: Runge-Kutta tableaux, step control and the driver."""

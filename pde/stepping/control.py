@@ -1,0 +1,65 @@
+"""How long the next step may be.
+
+Two limits. Stability: the share of any cell that leaves it stays below `cfl` (positive for muscl up to
+1/2, for upwind up to 1). Accuracy: the field h, as extrapolated from the two fields before, must have
+met what came, to `tolerance` relative in the 2-norm over the sphere; the miss is O(dt^2), so
+
+    dt_next = 0.9 dt sqrt(tolerance / miss),   at most twice dt
+
+A CFL number alone is no accuracy control: with only the outer weights trained it would allow steps
+that are several per cent wrong. Before a save time the rest is spread over two steps, since a tiny
+step would make the next extrapolation's weight dt/(2 dt_before) explode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+SAFETY = 0.9
+GROWTH = 2.0
+SHRINK = 0.2
+ROUNDING = 1e-8  # room below the bound: at the bound itself a cell is emptied to -eps
+FLOOR = 1e-3  # of the largest field so far: below it the field is not resolved relative to itself
+
+
+@dataclass(frozen=True)
+class StepControl:
+    """cfl : of the first-order upwind scheme; tolerance : relative, of the field's extrapolation."""
+
+    cfl: float
+    tolerance: float
+
+    def stable(self, rate: float) -> float:
+        """Largest stable step at that outflow rate."""
+        return (1 - ROUNDING) * self.cfl / rate if rate > 0 else float("inf")
+
+    def accurate(self, dt: float, miss: float) -> float:
+        """The step after one of length `dt` whose extrapolation missed by `miss`, relative."""
+        wanted = SAFETY * (self.tolerance / miss) ** 0.5 if miss > 0 else GROWTH
+        return dt * min(max(wanted, SHRINK), GROWTH)
+
+    def first_change(self) -> float:
+        """Relative change of the field over the first step for which it is accurate enough."""
+        return self.tolerance**0.5
+
+
+def spread(dt: float, remaining: float) -> tuple[float, bool]:
+    """Step length before a time to be hit, `remaining` ahead, and whether it is hit."""
+    if dt >= remaining * (1 - 1e-12):
+        return remaining, True
+    return (remaining / 2, False) if dt > remaining / 2 else (dt, False)
+
+
+def norm(h: Array, volume: Array) -> float:
+    """2-norm over the sphere."""
+    return float(np.sqrt((volume * h * h).sum()))
+
+
+def miss(h: Array, predicted: Array, volume: Array, peak: float) -> float:
+    """Relative distance of the field from its prediction."""
+    return norm(h - predicted, volume) / max(norm(h, volume), FLOOR * peak, 1e-300)

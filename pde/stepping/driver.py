@@ -1,0 +1,223 @@
+"""The loop: field -> step -> field, from save time to save time.
+
+One interaction a step. The velocity of a step is the field at its midpoint, extrapolated from the last
+two (Adams-Bashforth), frozen over the Runge-Kutta stages; the first step computes its midpoint instead.
+
+    V_(n+1/2) = V_n + dt/(2 dt_before) (V_n - V_(n-1))
+
+The energy balance is integrated by the trapezoidal rule, of the step's own order. A non-finite field
+stops the run before anything is handed out, so what was saved before stays good.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels import Velocity
+from ...kernels.errors import Notice, NumericalFailure
+from ..density.field import Field, extrapolated
+from ..density.flow import Flow
+from ..density.state import Memory, State
+from ..diagnostics import audit, defect, dissipation, wall_mass
+from ..frame import Frame
+from ..geometry.axis import CellAxis, extended_density
+from .control import StepControl, miss, norm, spread
+
+Array = NDArray[np.float64]
+
+WALL_NOTICE = 1e-6
+WALL_STOP = 1e-4
+WALL_EXTEND = 1e-7
+EXTENSION = 0.25  # of the cells, added at a wall that mass comes near
+FIRST_TRIES = 12
+
+
+@dataclass(frozen=True)
+class Report:
+    """One step, told as it happens."""
+
+    time: float
+    step: int
+    dt: float
+    risk: float
+    defect: float
+
+
+class Driver:
+    """Runs a flow through its save times.
+
+    extend : whether the a axis may be extended ("auto"); else mass at a wall stops the run
+    stop_risk : ends the run early, once the risk is below; report : called after every step
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        state: State,
+        control: StepControl,
+        saves: Sequence[float],
+        *,
+        extend: bool = True,
+        stop_risk: float | None = None,
+        report: Callable[[Report], None] | None = None,
+    ) -> None:
+        self.flow, self.state, self.control = flow, state, control
+        self.saves, self.extend, self.stop_risk = tuple(saves), extend, stop_risk
+        self.report = report
+        self.log: dict[str, list[float]] = {name: [] for name in LOG}
+        self._wall_told = False
+        self._observe()
+
+    def frames(self) -> Iterator[Frame]:
+        """The saved times, one after the other; the first is t = 0 where the state is new."""
+        if self.state.step == 0:
+            self.state.start_energy = self.field.risk
+            self.state.peak_field = norm(self.field.h, self.flow.volume)
+            yield self._frame()
+        for time in self.saves:
+            if time <= self.state.time:
+                continue
+            while self.state.time < time:
+                self._step(time)
+            yield self._frame()
+            if self.stop_risk is not None and self.field.risk <= self.stop_risk:
+                return
+
+    def _observe(self) -> None:
+        self.moments = self.flow.moments(self.state)
+        self.field = self.flow.field(self.state, self.moments)
+        if not (np.isfinite(self.field.risk) and np.isfinite(self.field.h).all()):
+            raise NumericalFailure(_first_bad(self.state, self.field))
+        self.dissipation = dissipation(self.flow, self.field, self.moments)
+
+    def _step(self, until: float) -> None:
+        state, flow = self.state, self.flow
+        dt, hit, velocity = self._proposal(until - state.time)
+        before, dissipated = self.field, self.dissipation
+        flow.advance(state, velocity, dt)
+        state.time = until if hit else state.time + dt
+        state.step += 1
+        predicted = None
+        if state.memory is not None:
+            ratio = dt / state.memory.dt
+            predicted = before.h + ratio * (before.h - state.memory.h_before)
+        state.memory = Memory(before.velocity, before.h, predicted, dt)
+        self._observe()
+        state.dissipated += 0.5 * dt * (dissipated + self.dissipation)
+        state.peak_field = max(state.peak_field, norm(self.field.h, flow.volume))
+        self._watch_walls()
+        self._record(dt)
+
+    def _proposal(self, remaining: float) -> tuple[float, bool, Velocity]:
+        """Length of the next step, whether it ends the interval, and the velocity it is taken with."""
+        if self.state.memory is None:
+            return self._first_proposal(remaining)
+        memory, field = self.state.memory, self.field
+        dt = self.control.stable(self.flow.rate(field.velocity, self.state.axis))
+        dt = min(dt, self._accurate_step(memory))
+        while True:
+            dt, hit = spread(dt, remaining)
+            velocity = extrapolated(field.velocity, memory.velocity, dt / (2 * memory.dt))
+            limit = self.control.stable(self.flow.rate(velocity, self.state.axis))
+            if dt <= limit * (1 + 1e-9):
+                return dt, hit, velocity
+            dt = 0.99 * limit
+
+    def _accurate_step(self, memory: Memory) -> float:
+        if memory.h_predicted is None:
+            return memory.dt
+        off = miss(self.field.h, memory.h_predicted, self.flow.volume, self.state.peak_field)
+        return self.control.accurate(memory.dt, off)
+
+    def _first_proposal(self, remaining: float) -> tuple[float, bool, Velocity]:
+        """The first step: its midpoint's field is computed, and must not be too far."""
+        flow, field = self.flow, self.field
+        dt, hit = spread(
+            min(self.control.stable(flow.rate(field.velocity, self.state.axis)), remaining),
+            remaining,
+        )
+        allowed = self.control.first_change()
+        for _ in range(FIRST_TRIES):
+            middle = flow.field(flow.euler(self.state, field.velocity, dt / 2))
+            change = 2 * miss(middle.h, field.h, flow.volume, self.state.peak_field)
+            limit = self.control.stable(flow.rate(middle.velocity, self.state.axis))
+            if change <= allowed and dt <= limit:
+                break
+            dt = min(dt * max(0.1, 0.8 * allowed / change if change > 0 else 0.5), 0.99 * limit)
+            hit = False
+        return dt, hit, middle.velocity
+
+    def _watch_walls(self) -> None:
+        state = self.state
+        if not self.flow.problem.trains_outer or not isinstance(state.axis, CellAxis):
+            return
+        low, high = wall_mass(self.flow, state)
+        if self.extend:
+            added = int(np.ceil(EXTENSION * state.axis.count))
+            below, above = (added if mass > WALL_EXTEND else 0 for mass in (low, high))
+            if below or above:
+                state.axis = state.axis.extended(below, above)
+                state.rho = extended_density(state.rho, below, above)
+        elif low + high > WALL_STOP:
+            raise NumericalFailure(
+                f"mass {low + high:.1e} has reached the walls of solver.a_range at t = "
+                f'{state.time:.4g}; set a_range = "auto", or {_wider(state.axis)}'
+            )
+        elif low + high > WALL_NOTICE and not self._wall_told:
+            self._wall_told = True
+            warnings.warn(
+                f"mass {low + high:.1e} is near the walls of solver.a_range at t = "
+                f"{state.time:.4g}; the run stops at {WALL_STOP:.0e}",
+                Notice,
+                stacklevel=2,
+            )
+
+    def _record(self, dt: float) -> None:
+        energy_defect = defect(self.state, self.field.risk)
+        row = (self.state.time, dt, self.field.risk, self.dissipation, energy_defect)
+        for name, value in zip(LOG, row, strict=True):
+            self.log[name].append(value)
+        if self.report is not None:
+            self.report(
+                Report(self.state.time, self.state.step, dt, self.field.risk, energy_defect)
+            )
+
+    def _frame(self) -> Frame:
+        log = {name: np.array(values) for name, values in self.log.items()}
+        self.log = {name: [] for name in LOG}
+        diagnostics = audit(self.flow, self.state, self.field, self.moments)
+        if not np.isfinite(diagnostics["mass"]):
+            raise NumericalFailure(_first_bad(self.state, self.field))
+        return Frame(
+            self.state.time,
+            self.state.step,
+            {"rho": self.state.rho.copy()},
+            self.state.axis.first,
+            diagnostics,
+            log,
+            self.state.packed(),
+        )
+
+
+LOG = ("time", "dt", "risk", "dissipation", "dissipation_defect")
+
+
+def _first_bad(state: State, field: Field) -> str:
+    """Which array is not finite, where, and when."""
+    for name, values in (("rho", state.rho), ("h", field.h)):
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            index = tuple(int(i) for i in bad[0])
+            return f"{name} is not finite at index {index}, t = {state.time:.6g}, step {state.step}"
+    return f"the risk is not finite at t = {state.time:.6g}, step {state.step}"
+
+
+def _wider(axis: CellAxis) -> str:
+    low, high = axis.span
+    room = 0.25 * (high - low)
+    return f"[{low - room:.3g}, {high + room:.3g}]"
