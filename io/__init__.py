@@ -1,0 +1,1 @@
+"""Files: snapshots, the view over them, runs and figures."""

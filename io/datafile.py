@@ -1,0 +1,185 @@
+"""Rows of a user's data file: .npz, .h5 or .csv, checked and digested.
+
+.npz, .h5   `inputs` and `targets` name arrays, (rows, p) and (rows,)
+.csv        `inputs` lists column names or indices, `targets` is one; the first line may name columns
+
+Every mistake is one line that says what the file holds. The digest is over the numbers that are used,
+so a run can refuse to go on with a file that has changed.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.errors import InputError
+from ..pde.config.data import FileData
+from ..pde.network.data import Table
+
+Array = NDArray[np.float64]
+
+
+def read_table(path: Path, data: FileData, with_targets: bool) -> Table:
+    """The rows that a configuration names.
+
+    Raises InputError for a missing file, a wrong name, a text or a NaN where a number should be.
+    """
+    if not path.is_file():
+        raise InputError(f"data.path: no file {path}{_near(path)}")
+    try:
+        inputs, targets = _READERS[path.suffix](path, data, with_targets)
+    except (OSError, ValueError, EOFError) as error:
+        if isinstance(error, InputError):
+            raise
+        detail = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"data.path: {path} is no readable {path.suffix} file ({detail})"
+        ) from None
+    return _checked(path, inputs, targets)
+
+
+def _from_npz(path: Path, data: FileData, with_targets: bool) -> tuple[Any, Any]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return _named(path, arrays, data, with_targets)
+
+
+def _from_h5(path: Path, data: FileData, with_targets: bool) -> tuple[Any, Any]:
+    with h5py.File(path, "r") as file:
+        found: list[str] = []
+        file.visititems(lambda name, item: found.append(name) if _is_dataset(item) else None)
+        return _named(path, {name: file[name][()] for name in found}, data, with_targets)
+
+
+def _is_dataset(item: Any) -> bool:
+    return isinstance(item, h5py.Dataset)
+
+
+def _named(
+    path: Path, arrays: Mapping[str, Any], data: FileData, with_targets: bool
+) -> tuple[Any, Any]:
+    def take(key: str, name: Any) -> Any:
+        if name not in arrays:
+            raise InputError(f"{key}: {_no_such(path, name, list(arrays))}")
+        return np.asarray(arrays[name])
+
+    targets = take("data.targets", data.targets) if with_targets else None
+    return take("data.inputs", data.inputs), targets
+
+
+def _from_csv(path: Path, data: FileData, with_targets: bool) -> tuple[Any, Any]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = [line for line in csv.reader(file) if line]
+    if not lines:
+        raise InputError(f"data.path: {path} is empty")
+    names = None if all(_is_number(cell) for cell in lines[0]) else [n.strip() for n in lines[0]]
+    first = 1 if names is None else 2
+    rows = lines if names is None else lines[1:]
+    width = len(lines[0])
+    for number, row in enumerate(rows, first):
+        if len(row) != width:
+            raise InputError(
+                f"data.path: {path} line {number} has {len(row)} columns, the first line {width}"
+            )
+    where = _columns("data.inputs", data.inputs, names, width, path)
+    inputs = np.array(
+        [[_number(row[c], path, i, c) for c in where] for i, row in enumerate(rows, first)]
+    )
+    if not with_targets:
+        return inputs, None
+    (column,) = _columns("data.targets", [data.targets], names, width, path)
+    return inputs, np.array(
+        [_number(row[column], path, i, column) for i, row in enumerate(rows, first)]
+    )
+
+
+def _columns(
+    key: str, wanted: Sequence[Any], names: list[str] | None, width: int, path: Path
+) -> list[int]:
+    columns = []
+    for column in wanted:
+        if isinstance(column, int):
+            if not 0 <= column < width:
+                raise InputError(f"{key}: column {column} of {path}: there are 0 to {width - 1}")
+            columns.append(column)
+        elif names is None:
+            raise InputError(f"{key}: {path} has no line of names; give indices, 0 to {width - 1}")
+        elif column not in names:
+            raise InputError(f"{key}: {_no_such(path, column, names)}")
+        else:
+            columns.append(names.index(column))
+    return columns
+
+
+def _no_such(path: Path, name: Any, names: list[str]) -> str:
+    near = difflib.get_close_matches(str(name), names, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names[:12])}"
+    return f"no {str(name)!r} in {path}{hint}"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(cell: str, path: Path, line: int, column: int) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise InputError(
+            f"data.path: {path} line {line}, column {column}: {cell[:30]!r} is no number"
+        ) from None
+
+
+def _checked(path: Path, inputs: Any, targets: Any) -> Table:
+    if not np.issubdtype(np.asarray(inputs).dtype, np.number) or np.iscomplexobj(inputs):
+        raise InputError(f"data.inputs: {path} holds no real numbers there")
+    inputs = np.ascontiguousarray(inputs, dtype=np.float64)
+    if inputs.ndim != 2 or not inputs.size:
+        raise InputError(f"data.inputs: shape {inputs.shape} in {path}; give (rows, columns)")
+    _refuse_gaps("data.inputs", path, inputs)
+    if targets is not None:
+        if not np.issubdtype(np.asarray(targets).dtype, np.number) or np.iscomplexobj(targets):
+            raise InputError(f"data.targets: {path} holds no real numbers there")
+        targets = np.ascontiguousarray(targets, dtype=np.float64)
+        if targets.shape == (len(inputs), 1):
+            targets = targets[:, 0]
+        if targets.shape != (len(inputs),):
+            raise InputError(
+                f"data.targets: shape {targets.shape} for {len(inputs)} rows of inputs in {path}"
+            )
+        _refuse_gaps("data.targets", path, targets)
+    digest = hashlib.sha256(inputs.tobytes())
+    digest.update(b"" if targets is None else targets.tobytes())
+    return Table(inputs, targets, digest.hexdigest())
+
+
+def _refuse_gaps(key: str, path: Path, values: Array) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        raise InputError(
+            f"{key}: row {bad[0][0]} of {path} holds NaN or infinity ({len(bad)} such entries); "
+            "drop or fill those rows"
+        )
+
+
+def _near(path: Path) -> str:
+    try:
+        names = [other.name for other in path.parent.iterdir()]
+    except OSError:
+        return f"; there is no folder {path.parent}"
+    near = difflib.get_close_matches(path.name, names, 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+_READERS = {".npz": _from_npz, ".h5": _from_h5, ".csv": _from_csv}

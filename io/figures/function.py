@@ -1,0 +1,89 @@
+"""What the network computes, beside what it should, on whitened inputs xt.
+
+d = 2: f and the target on the plane and around the circle |xt| = sqrt 2; d > 2: along great circles
+of |xt| = sqrt d in coordinate planes. A target that is only data has no curve.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from ...pde.frame import Array
+from .style import DIVERGING, FAINT, SERIES, angle_ticks, canvas, signed_limit
+from .subject import target_function
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+REACH, PIXELS, ANGLES = 2.5, 121, 361
+
+
+def figure(run: Run, t: float) -> Figure:
+    """The learned function at t."""
+    if run.layout.dimension == 2:
+        return _plane_figure(run, t)
+    planes = list(combinations(range(run.layout.dimension), 2))[:3]
+    picture = canvas(3.6 * len(planes), 3.6)
+    axes = picture.subplots(1, len(planes), sharey=True)
+    for ax, plane in zip(axes, planes, strict=True):
+        great_circle(ax, run, t, plane)
+        ax.label_outer()
+    return picture
+
+
+def _plane_figure(run: Run, t: float) -> Figure:
+    target = target_function(run)
+    side = np.linspace(-REACH, REACH, PIXELS)
+    xt = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    panels = {f"network $f$, t = {t:.4g}": run.network(xt, t)}
+    if target is not None:
+        panels["target $y$"] = target(xt)
+    limit = signed_limit(np.concatenate(list(panels.values())))
+    picture = canvas(3.4 * (len(panels) + 1) + 0.6, 3.5)
+    *maps, last = picture.subplots(1, len(panels) + 1)
+    for ax, (title, values) in zip(maps, panels.items(), strict=True):
+        mesh = _map(ax, side, values.reshape(PIXELS, PIXELS), limit)
+        ax.set_title(title)
+    picture.colorbar(mesh, ax=maps, shrink=0.8, label="$f$, $y$ (contours: dashed where negative)")
+    great_circle(last, run, t, (0, 1))
+    return picture
+
+
+def _map(ax: Axes, side: Array, values: Array, limit: float) -> QuadMesh:
+    norm = Normalize(-limit, limit)
+    mesh = ax.pcolormesh(
+        side, side, values, shading="nearest", rasterized=True, cmap=DIVERGING, norm=norm
+    )
+    levels = np.linspace(-limit, limit, 12)  # none at 0, where a function may be flat
+    ax.contour(side, side, values, levels=levels, colors="black", linewidths=0.4)
+    ax.set(aspect="equal", xlabel=r"$\tilde x_1$", ylabel=r"$\tilde x_2$")
+    return mesh
+
+
+def great_circle(ax: Axes, run: Run, t: float, plane: tuple[int, int]) -> None:
+    """f and the target around the circle |xt| = sqrt d in a coordinate plane."""
+    d = run.layout.dimension
+    angles = np.linspace(0, 2 * np.pi, ANGLES)
+    xt = np.zeros((ANGLES, d))
+    xt[:, plane[0]], xt[:, plane[1]] = np.sqrt(d) * np.cos(angles), np.sqrt(d) * np.sin(angles)
+    start = float(run.time[0])
+    if t > start:
+        label = f"network, t = {start:.4g}"
+        ax.plot(angles, run.network(xt, start), color=FAINT, linestyle="-.", label=label)
+    ax.plot(angles, run.network(xt, t), color=SERIES[0], label=f"network, t = {t:.4g}")
+    target = target_function(run)
+    if target is not None:
+        ax.plot(angles, target(xt), color=SERIES[1], linestyle="--", label="target")
+    first, second = plane[0] + 1, plane[1] + 1
+    angle_ticks(ax, rf"angle of $\tilde x$ in the plane $(\tilde x_{first}, \tilde x_{second})$")
+    ax.set_ylabel("$f$, $y$")
+    radius = "2" if d == 4 else rf"\sqrt{{{d}}}"
+    ax.set_title(rf"around $|\tilde x| = {radius}$, t = {t:.4g}")
+    ax.legend()

@@ -1,0 +1,164 @@
+"""What the figures draw, computed from a run: circles, maps of cells, teachers, targets, remarks.
+
+Raw directions u = w/|w| and whitened ones v = S^(1/2) u / |S^(1/2) u| are both on the unit sphere;
+densities live on the raw one, where the Riemannian volume is uniform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...kernels.errors import InputError
+from ...pde.frame import Array, Layout
+from ..prediction import power
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+INVISIBLE = {
+    "relu": "odd degrees of m from 3 on are invisible to f (ReLU)",
+    "linear": "only degree 1 of m is visible to f (linear activation)",
+    "erf": "even degrees of m are invisible to f (odd activation)",
+    "tanh": "even degrees of m are invisible to f (odd activation)",
+}
+UNRESOLVED = 0.01
+POINTS = 500_000  # to spread cells on other axes
+
+
+def circle(layout: Layout) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], Array]:
+    """d = 2: the order of the cells around the circle of u, and the angles of their edges."""
+    u = layout.direction_raw.reshape(-1, 2)
+    angles = np.arctan2(u[:, 1], u[:, 0]) % (2 * np.pi)
+    order = np.argsort(angles)
+    width = 2 * np.pi / len(angles)
+    edges = angles[order[0]] - width / 2 + width * np.arange(len(angles) + 1)
+    return order, edges
+
+
+def cell_of(layout: Layout, u: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+    """Flat index of the cell that holds each raw direction u (.., d)."""
+    n, d = len(layout.xi), layout.dimension
+    axis = np.argmax(np.abs(u), axis=-1)
+    centre = np.take_along_axis(u, axis[..., None], -1)[..., 0]
+    index = 2 * axis + (centre > 0)
+    rest = np.array([[j for j in range(d) if j != k] for k in range(d)])[axis]
+    others = np.take_along_axis(u, rest, -1)
+    xi = np.arctan(others / np.abs(centre)[..., None])
+    cells = np.clip(((xi + np.pi / 4) * (2 * n / np.pi)).astype(int), 0, n - 1)
+    for tangential in range(d - 1):
+        index = index * n + cells[..., tangential]
+    return np.asarray(index)
+
+
+def refined(layout: Layout) -> tuple[Array, Array]:
+    """Whitened directions of points spread evenly through each cell, and each point's share of it.
+
+    (cells, points, d) and (cells, points); the shares of a cell sum to one.
+    """
+    n, d = len(layout.xi), layout.dimension
+    each = int(np.clip((POINTS / layout.cell_volume.size) ** (1 / (d - 1)), 1, 8))
+    fine = -np.pi / 4 + (np.arange(n * each) + 0.5) * np.pi / (2 * n * each)
+    tangents = np.stack(np.meshgrid(*[np.tan(fine)] * (d - 1), indexing="ij"), axis=-1)
+    squared = 1 + np.sum(tangents**2, axis=-1)
+    volume = _by_cell(np.prod(1 + tangents**2, axis=-1) / squared ** (d / 2), n, each)
+    u = np.empty((2 * d, n ** (d - 1), each ** (d - 1), d))
+    for panel in range(2 * d):
+        axis, side = panel // 2, 1.0 if panel % 2 else -1.0
+        u[panel] = _by_cell(np.insert(tangents, axis, side, axis=-1), n, each)
+    shares = np.tile(volume / volume.sum(axis=1, keepdims=True), (2 * d, 1))
+    return whitened(layout, u.reshape(-1, each ** (d - 1), d)), shares
+
+
+def _by_cell(values: Array, n: int, each: int) -> Array:
+    """(n each, .., n each, ..) -> (n^(d-1), each^(d-1), ..): the points of each cell together."""
+    axes = 0
+    while axes < values.ndim and values.shape[axes] == n * each:
+        axes += 1
+    rest = values.shape[axes:]
+    split = values.reshape(*[n, each] * axes, *rest)
+    order = [2 * k for k in range(axes)] + [2 * k + 1 for k in range(axes)]
+    order += range(2 * axes, split.ndim)
+    return split.transpose(order).reshape(n**axes, each**axes, *rest)
+
+
+def raw(layout: Layout, v: Array) -> Array:
+    """Raw directions of whitened ones (.., d)."""
+    return _unit(v @ power(layout.data_covariance, -0.5))
+
+
+def whitened(layout: Layout, u: Array) -> Array:
+    """Whitened directions of raw ones (.., d)."""
+    return _unit(u @ power(layout.data_covariance, 0.5))
+
+
+def teachers(run: Run) -> tuple[Array, Array]:
+    """Whitened directions (k, d) and weights (k,) of the teacher; empty for another target."""
+    target = run.settings.get("target", {})
+    if "angles" in target:
+        angles = np.asarray(target["angles"], float)
+        directions = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    else:
+        directions = np.asarray(target.get("directions", []), float)
+    if target.get("kind") != "teacher" or not directions.size:
+        return np.empty((0, run.layout.dimension)), np.empty(0)
+    return _unit(directions), np.asarray(target["weights"], float)
+
+
+def target_function(run: Run) -> Callable[[Array], Array] | None:
+    """The target on whitened inputs (rows, d), in raw units; None where it is only data."""
+    if run.settings.get("target", {}).get("kind") != "teacher":
+        return None
+    from ...pde.config.data import Teacher
+    from ...pde.network.target import evaluate_teacher
+
+    shift, scale = run.layout.target_shift, run.layout.target_scale
+    teacher, name = run.config.target, run.config.network.activation
+    assert isinstance(teacher, Teacher)
+
+    def function(xt: Array) -> Array:
+        return shift + scale * np.asarray(evaluate_teacher(teacher, name, xt))
+
+    return function
+
+
+def several(run: Run, t: float, count: int = 4) -> list[float]:
+    """A few saved times up to t: the first, t, and some between."""
+    last = run.index(t)
+    rows = np.unique(np.linspace(0, last, count).round().astype(int))
+    return [float(run.time[row]) for row in rows]
+
+
+def remarks(run: Run, t: float) -> list[str]:
+    """What a reader must know before trusting the density at t."""
+    name = run.settings.get("network", {}).get("activation")
+    lines = [INVISIBLE[name]] if name in INVISIBLE else []
+    unresolved = run.diagnostics.get("unresolved_mass")
+    if unresolved is not None and unresolved[run.index(t)] > UNRESOLVED:
+        share = 100 * float(unresolved[run.index(t)])
+        lines.append(
+            f"{share:.0f} % of the mass is in features narrower than three cells: "
+            "trust integrals, not heights"
+        )
+    return lines
+
+
+def a_edges(run: Run) -> Array:
+    """Edges of the cells of the a axis; unit bands for a list of fixed values."""
+    width = run.layout.a_width
+    if width is None:
+        return np.asarray(np.arange(len(run.a) + 1) - 0.5)
+    return np.append(run.a - width / 2, run.a[-1] + width / 2)
+
+
+def require(run: Run, dimension: int, what: str) -> None:
+    """Refuse a figure that this run cannot fill."""
+    d = run.layout.dimension
+    if d != dimension:
+        raise InputError(f"{what} needs d = {dimension}, this run has d = {d}: try overview")
+
+
+def _unit(vectors: Array) -> Array:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))

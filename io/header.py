@@ -1,0 +1,115 @@
+"""What every file of a run repeats, so that each reads alone: coordinates, config, provenance.
+
+    /panel (2d,) /xi1 .. /xi{d-1} (n,) /a (n_a,) /axis (d,)     dimension scales
+    /cell_volume (panel, xi..) /direction_raw, /direction_whitened (panel, xi.., axis)
+    /a_weight (a) /a_initial (n_a at the start)
+    /data_mean (axis) /data_covariance (axis, axis_other) [/input_basis (axis, input) /input_centre]
+    /config_toml /provenance_json                               texts with their sha256
+
+The a axis of a file may be longer than at the start: cell k of a uniform axis, k = .., -1, 0, 1,
+.., is centred at a_k = a_0 + k * width, and cell 0 is the first one at the start.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..pde.frame import Array, Layout
+from .netcdf import dimension, read_text, variable, write_text
+from .schema import CONVENTIONS, COORDINATES, SCHEMA, Quantity, check_version
+
+
+@dataclass(frozen=True)
+class Header:
+    """The part of a run that is the same at all times."""
+
+    layout: Layout
+    config_toml: str
+    provenance: Mapping[str, Any]
+
+    def updated(self, **entries: Any) -> Header:
+        """The same with provenance entries added or changed."""
+        return replace(self, provenance={**self.provenance, **entries})
+
+
+def a_axis(layout: Layout, first: int, count: int) -> Array:
+    """Values of a on `count` cells from cell `first`: (count,)."""
+    if layout.a_width is None:
+        return layout.a_values
+    cells = np.arange(first, first + count)
+    values = layout.a_values[0] + cells * layout.a_width
+    inside = (cells >= 0) & (cells < len(layout.a_values))
+    values[inside] = layout.a_values[cells[inside]]
+    return np.asarray(values, float)
+
+
+def a_weight(layout: Layout, count: int) -> Array:
+    """Weights of the sum over a: the cell width, or 1 on a list of fixed values: (count,)."""
+    return np.full(count, 1.0 if layout.a_width is None else layout.a_width)
+
+
+def sphere_dims(layout: Layout) -> tuple[str, ...]:
+    """Names of the direction axes: panel, xi1, .., xi{d-1}."""
+    return ("panel", *(f"xi{axis}" for axis in range(1, layout.dimension)))
+
+
+def write_header(group: Any, header: Header, kind: str, a_first: int, a_count: int) -> None:
+    """Attributes, dimensions, coordinates and texts."""
+    group.attrs.update({"Conventions": CONVENTIONS, "bnflow_schema": SCHEMA, "bnflow_kind": kind})
+    layout = header.layout
+    _write_dimensions(group, layout, a_first, a_count)
+    variable(group, "a_weight", a_weight(layout, a_count), ("a",), COORDINATES["a_weight"])
+    cells = sphere_dims(layout)
+    dims = {"cell_volume": cells}
+    dims |= {f"direction_{name}": (*cells, "axis") for name in ("raw", "whitened")}
+    for name in ("data_mean", "data_covariance", "input_basis", "input_centre"):
+        dims[name] = COORDINATES[name].dims or ()
+    dims |= {"target_shift": (), "target_scale": ()}
+    for name, names in dims.items():
+        if getattr(layout, name) is not None:
+            variable(group, name, getattr(layout, name), names, COORDINATES[name])
+    write_text(group, "config_toml", header.config_toml, "configuration of the run (TOML)")
+    provenance = json.dumps(header.provenance, indent=1, sort_keys=True)
+    write_text(group, "provenance_json", provenance, "how the run was made (JSON)")
+
+
+def _write_dimensions(group: Any, layout: Layout, a_first: int, a_count: int) -> None:
+    axes = np.arange(layout.dimension)
+    inputs = layout.input_basis.shape[1] if layout.input_basis is not None else 0
+    scales = {"panel": layout.panel, **{name: layout.xi for name in sphere_dims(layout)[1:]}}
+    scales |= {"a": a_axis(layout, a_first, a_count), "a_initial": layout.a_values}
+    scales |= {"axis": axes, "axis_other": axes}
+    if inputs:
+        scales["input"] = np.arange(inputs)
+    for name, values in scales.items():
+        dimension(group, name, values, _quantity(name))
+    if layout.a_width is not None:
+        group["a"].attrs["cell_width"] = layout.a_width
+
+
+def _quantity(name: str) -> Quantity:
+    return COORDINATES["xi" if name.startswith("xi") else name]
+
+
+def read_header(group: Any, where: str) -> Header:
+    """The header of an open file; `where` names the file in errors."""
+    check_version(str(group.attrs["bnflow_schema"]), where)
+    optional = {name: group[name][()] for name in ("input_basis", "input_centre") if name in group}
+    width = group["a"].attrs.get("cell_width")
+    arrays = ("panel", "cell_volume", "direction_raw", "direction_whitened")
+    layout = Layout(
+        xi=group["xi1"][()],
+        a_values=group["a_initial"][()],
+        a_width=None if width is None else float(width),
+        target_shift=float(group["target_shift"][()]),
+        target_scale=float(group["target_scale"][()]),
+        **{name: group[name][()] for name in (*arrays, "data_mean", "data_covariance")},
+        **optional,
+    )
+    provenance = json.loads(read_text(group, "provenance_json"))
+    return Header(layout, read_text(group, "config_toml"), provenance)

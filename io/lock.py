@@ -1,0 +1,62 @@
+"""One writer a run: an advisory lock on the file `lock` in the run's folder (flock).
+
+The operating system drops the lock when its holder dies, so a killed run never blocks its resume.
+A reader may ask whether a run is being written (`is_held`): it takes a shared lock for an instant,
+which is why a writer tries for half a second before it gives up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from ..kernels.errors import InputError
+
+ATTEMPTS, PAUSE = 10, 0.05  # seconds
+
+
+class Lock:
+    """Held from construction to `release`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock, or raise an `InputError` after half a second."""
+        self._descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        for attempt in range(ATTEMPTS):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if attempt + 1 < ATTEMPTS:
+                    time.sleep(PAUSE)
+        self.release()
+        raise InputError(
+            f"another process is writing the run in {folder}: wait for it, or choose another folder"
+        )
+
+    @property
+    def released(self) -> bool:
+        """Whether it was let go."""
+        return self._descriptor < 0
+
+    def release(self) -> None:
+        """Let the next writer in; calling it twice is harmless."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a writer holds the run in `folder`."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

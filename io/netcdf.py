@@ -1,0 +1,118 @@
+"""Named dimensions in HDF5, the way netCDF-4 has them, so that xarray opens what bnflow writes.
+
+A dimension is an HDF5 dimension scale; a variable has one attached on every axis. Every array of at
+least one axis is chunked and carries a fletcher32 checksum (a contiguous one would carry none), and
+NaN is its fill value where it is floating; texts are fixed-length UTF-8 scalars, because neither
+checksum covers variable-length strings, and carry their own sha256.
+
+Attributes of a variable: `long_name`, `units`, and `bnflow_role` in {coordinate, field, diagnostic,
+log, text}, from which a reader of any version sorts names that it does not know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from .schema import Quantity
+
+CHUNK_BYTES = 2**20
+BARE = "This is a netCDF dimension but not a netCDF variable."  # the mark that netCDF-4 prescribes
+
+
+def dimension(group: Any, name: str, values: NDArray[Any] | int, quantity: Quantity) -> None:
+    """Make `name` a dimension: with coordinate values, or of a bare length."""
+    if isinstance(values, int):
+        scale = group.create_dataset(name, shape=(values,), dtype=">f4")
+        scale.make_scale(f"{BARE}{values:10d}")
+        return
+    variable(group, name, values, (), quantity).make_scale(name)
+
+
+def variable(
+    group: Any, name: str, data: Any, dims: Sequence[str], quantity: Quantity, a_last: bool = False
+) -> Any:
+    """Store `data` with its dimensions attached; `a_last` keeps the last axis whole in a chunk."""
+    array = np.asarray(data)
+    options: dict[str, Any] = {}
+    if array.ndim and array.size:
+        options = {"chunks": chunk_shape(array.shape, array.itemsize, a_last), "fletcher32": True}
+    if array.dtype.kind == "f":
+        options["fillvalue"] = np.nan
+    dataset = group.create_dataset(name, data=array, **options)
+    attach(group, dataset, dims)
+    describe(dataset, quantity)
+    return dataset
+
+
+def attach(group: Any, dataset: Any, dims: Sequence[str]) -> None:
+    """Attach the dimension scales named in `dims`, axis by axis."""
+    for axis, dim in enumerate(dims):
+        dataset.dims[axis].attach_scale(group[dim])
+
+
+def describe(dataset: Any, quantity: Quantity) -> None:
+    """Say what the numbers are."""
+    dataset.attrs["long_name"] = quantity.long_name
+    dataset.attrs["units"] = quantity.units
+    dataset.attrs["bnflow_role"] = quantity.role
+
+
+def chunk_shape(shape: Sequence[int], itemsize: int, a_last: bool) -> tuple[int, ...]:
+    """Chunks of at most about 1 MiB that fill the array from its last axis.
+
+    >>> chunk_shape((6, 64, 64, 64), 8, True)
+    (1, 32, 64, 64)
+    """
+    left = max(CHUNK_BYTES // itemsize, 1)
+    chunks: list[int] = []
+    for axis, length in enumerate(reversed(shape)):
+        chunks.append(length if a_last and axis == 0 else min(length, left))
+        left = max(left // chunks[-1], 1)
+    return tuple(reversed(chunks))
+
+
+def write_text(group: Any, name: str, text: str, long_name: str) -> None:
+    """Store a text as a fixed-length UTF-8 scalar beside its sha256."""
+    raw = text.encode()
+    dataset = group.create_dataset(name, data=raw, dtype=h5py.string_dtype("utf-8", len(raw) or 1))
+    describe(dataset, Quantity(long_name, role="text"))
+    dataset.attrs["sha256"] = hashlib.sha256(raw).hexdigest()
+
+
+def read_text(group: Any, name: str) -> str:
+    """The text; `OSError` if it is not the one that was written."""
+    raw = bytes(group[name][()])
+    if hashlib.sha256(raw).hexdigest() != group[name].attrs["sha256"]:
+        raise OSError(f"/{name} does not match its sha256")
+    return raw.decode()
+
+
+def write_strings(group: Any, name: str, texts: Sequence[str], dim: str, long_name: str) -> None:
+    """Store one fixed-length string for every entry of the dimension `dim`."""
+    raw = [text.encode() for text in texts]
+    dtype = h5py.string_dtype("utf-8", max(map(len, raw), default=1) or 1)
+    options = {"chunks": (len(raw),), "fletcher32": True} if raw else {}
+    dataset = group.create_dataset(name, data=np.array(raw, dtype), dtype=dtype, **options)
+    attach(group, dataset, [dim])
+    describe(dataset, Quantity(long_name, role="text"))
+
+
+def read_strings(group: Any, name: str) -> tuple[str, ...]:
+    """The strings of `write_strings`."""
+    return tuple(bytes(raw).decode() for raw in group[name][()])
+
+
+def by_role(group: Any) -> dict[str, dict[str, Any]]:
+    """The datasets of `group`, by role and name; a role that nothing has is empty."""
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for name, item in group.items():
+        if isinstance(item, h5py.Dataset):
+            found[str(item.attrs.get("bnflow_role"))][name] = item
+    return found

@@ -1,0 +1,252 @@
+"""A run in the user's hands: curves as arrays, densities on demand, the network as a function.
+
+rho (2d, n, .., n, n_a) - density per unit Riemannian volume and per unit a (per value, on a list):
+    sum of rho * cell_volume * a_weight = mass
+a (n_a,) - the axis that covers every saved time; a density is zero where its own axis did not reach
+time, step and every diagnostic - arrays whose first axis is the saved times
+
+Opening a folder reads the view alone; a density reads its own snapshot alone, after a look whether
+every snapshot is there and is the one that the view lists. Nothing here writes into the folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..kernels.errors import InputError
+from ..pde.frame import Array, Frame, Layout
+from .fieldsource import FieldSource, MemoryFields, SnapshotFields
+from .header import Header, a_axis, a_weight
+from .lock import is_held
+from .prediction import network_output, whitened_inputs
+from .report import describe, information, summarise
+from .trajectory import Trajectory, record, table
+from .view import VIEW, is_run, read_folder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..pde.config import Config
+    from ..pde.network.activations import Activation
+
+
+class Run:
+    """The result of a run, from its folder or from memory; it never changes."""
+
+    path: Path | None
+    status: str
+    layout: Layout
+    config_toml: str
+    provenance: Mapping[str, Any]
+    time: Array
+    step: NDArray[np.int64]
+    log: Mapping[str, Array]
+    if TYPE_CHECKING:  # diagnostics: arrays over the saved times, served by __getattr__
+        risk: Array
+        test_risk: Array
+        population_risk: Array
+        free_energy: Array
+        entropy: Array
+        mass: Array
+        min_density: Array
+        dissipation: Array
+        dissipation_defect: Array
+        sup_h: Array
+        a_mean: Array
+        a_second_moment: Array
+        a_max: Array
+        weight_norm: Array
+        wall_mass: Array
+        unresolved_mass: Array
+        w_second_moment: Array
+
+    def __init__(
+        self,
+        header: Header,
+        trajectory: Trajectory,
+        fields: FieldSource,
+        status: str,
+        path: Path | None = None,
+    ) -> None:
+        """For `from_directory` and `from_frames`."""
+        self.path, self.status = path, status
+        self.layout, self.config_toml = header.layout, header.config_toml
+        self.provenance = header.provenance
+        self.time, self.step, self.log = trajectory.time, trajectory.step, trajectory.log
+        self._trajectory, self._fields = trajectory, fields
+        first, count = trajectory.a_span(header.layout)
+        self._a_first = first
+        self.a = a_axis(header.layout, first, count)
+        self.a_weight = a_weight(header.layout, count)
+
+    @classmethod
+    def from_directory(cls, path: str | Path) -> Run:
+        """The run in a folder, finished or not."""
+        folder = Path(path)
+        _refuse_other(folder)
+        try:
+            header, trajectory, status = read_folder(folder)
+        except OSError as error:
+            raise InputError(
+                f"the run in {folder} does not read ({error}): restore it from a copy, or run again"
+            ) from None
+        if status == "running" and not is_held(folder):
+            status = "stopped"
+        fields = SnapshotFields(folder, trajectory.source, trajectory.digest)
+        return cls(header, trajectory, fields, status, folder)
+
+    @classmethod
+    def from_frames(
+        cls,
+        layout: Layout,
+        frames: Sequence[Frame],
+        config_toml: str,
+        provenance: Mapping[str, Any],
+        status: str = "complete",
+    ) -> Run:
+        """A run that was never stored."""
+        trajectory = table([record(frame, layout) for frame in frames], layout)
+        header = Header(layout, config_toml, dict(provenance))
+        return cls(header, trajectory, MemoryFields(frames), status)
+
+    # -- the curves ------------------------------------------------------------------------------
+
+    @property
+    def diagnostics(self) -> Mapping[str, Array]:
+        """All diagnostics by name."""
+        return self._trajectory.diagnostics
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Array:
+            """A diagnostic as an attribute."""
+            known = (
+                self.__dict__["_trajectory"].diagnostics if "_trajectory" in self.__dict__ else {}
+            )
+            if name in known:
+                return known[name]
+            near = difflib.get_close_matches(name, dir(type(self)) + list(known), 3)
+            hint = f"; nearest: {', '.join(near)}" if near else f"; there are {', '.join(known)}"
+            raise AttributeError(f"this run has no {name!r}{hint}")
+
+    def __dir__(self) -> list[str]:
+        """Everything that a dot can be followed by."""
+        return sorted({*super().__dir__(), *self.diagnostics})
+
+    @cached_property
+    def config(self) -> Config:
+        """The validated configuration."""
+        from ..pde.config import load_config
+
+        return load_config(self.settings)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The configuration as plain nested tables."""
+        return tomllib.loads(self.config_toml)
+
+    # -- one saved time --------------------------------------------------------------------------
+
+    def index(self, t: float) -> int:
+        """Position of the saved time t; an unsaved one is an error that names the nearest."""
+        if not len(self.time):
+            raise InputError("this run has no saved time yet")
+        nearest = int(np.argmin(np.abs(self.time - t)))
+        if not np.isclose(self.time[nearest], t, rtol=1e-9, atol=1e-12):
+            raise InputError(
+                f"t = {t:g} was not saved; the nearest saved time is {self.time[nearest]:.12g} "
+                "(all of them: run.time)"
+            )
+        return nearest
+
+    def density(self, t: float) -> Array:
+        """rho at a saved time on the axis `a`: (2d, n, .., n, n_a)."""
+        row = self.index(t)
+        own = self._fields.read("rho", row)
+        start = int(self._trajectory.a_first[row]) - self._a_first
+        rho = np.zeros((*own.shape[:-1], len(self.a)))
+        rho[..., start : start + own.shape[-1]] = own
+        return rho
+
+    def signed_measure(self, t: float) -> Array:
+        """m(v) = int a rho da, per Riemannian volume: (2d, n, .., n)."""
+        return np.asarray(self.density(t) @ (self.a * self.a_weight))
+
+    def marginal(self, t: float) -> Array:
+        """Law of the directions, int rho da, per Riemannian volume: (2d, n, .., n)."""
+        return np.asarray(self.density(t) @ self.a_weight)
+
+    def outer_weights(self, t: float) -> Array:
+        """Law of the outer weights, int rho dv, per unit a (per value, on a list): (n_a,)."""
+        cells = self.layout.cell_volume.ravel()
+        return np.asarray(cells @ self.density(t).reshape(len(cells), -1))
+
+    def predict(self, x: ArrayLike, t: float) -> Array:
+        """The network at raw inputs x (rows, raw inputs), in the units of the targets: (rows,)."""
+        return self.network(whitened_inputs(self.layout, x), t)
+
+    def network(self, xt: Array, t: float) -> Array:
+        """The network at whitened inputs (rows, d): (rows,)."""
+        return network_output(self.layout, self.signed_measure(t), self.activation.value, xt)
+
+    @cached_property
+    def activation(self) -> Activation:
+        """The network's activation."""
+        from ..pde.network.activations import activation
+
+        return activation(self.settings["network"]["activation"])
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def to_info(self) -> dict[str, Any]:
+        """What `info --json` prints: status, config, provenance, arrays as lists, None for NaN."""
+        return information(self)
+
+    def summary(self) -> str:
+        """A table for people."""
+        return summarise(self)
+
+    def plot(
+        self, path: str | Path | None = None, what: str = "overview", time: float | None = None
+    ) -> Figure:
+        """Draw the run, at the last saved time unless one is given; write it where a path is given.
+
+        what : overview, density, measure, curves, function or sphere
+        """
+        from .figures import draw, save
+
+        figure = draw(self, what, time)
+        if path is not None:
+            save(figure, Path(path))
+        return figure
+
+    def __repr__(self) -> str:
+        """One line: what, how big, how far, how good, where."""
+        return f"<{describe(self)}>"
+
+
+def _refuse_other(folder: Path) -> None:
+    """Say what is there, where it is not a run."""
+    if is_run(folder):
+        return
+    if folder.name == VIEW and folder.is_file():
+        raise InputError(f"{folder} is the view of a run: give its folder, {folder.parent}")
+    if not folder.exists():
+        raise InputError(f"{folder} does not exist: give the folder of a run (bnflow run --out)")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file, not the folder of a run")
+    inside = sorted(item.name for item in folder.iterdir())
+    runs = [name for name in inside if (folder / name / VIEW).is_file()]
+    there = (
+        f"it holds {', '.join(inside[:4])}{' ..' * (len(inside) > 4)}" if inside else "it is empty"
+    )
+    hint = f"; did you mean {folder / runs[0]}?" if runs else ""
+    raise InputError(f"{folder} holds no run (no {VIEW}; {there}){hint}")

@@ -1,0 +1,102 @@
+"""Every name in a bnflow file: what it is, on which dimensions it lives, in which unit.
+
+One declaration drives the writer, the reader, `info` and the figures. All quantities are
+dimensionless, the flow's time included ("s" would make xarray decode it as a duration); `units`
+is "1" throughout. A diagnostic that is not declared here is stored as it comes.
+
+Versions: a file says "major.minor". The same major reads, ignoring names that it does not know; a
+newer major is refused with a hint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..kernels.errors import InputError
+
+SCHEMA = "1.0"
+CONVENTIONS = "CF-1.11"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a dataset holds. `dims` are the axes after time; None where they depend on the run."""
+
+    long_name: str
+    dims: tuple[str, ...] | None = ()
+    units: str = "1"
+    role: str = "coordinate"
+
+
+def _diagnostic(long_name: str, *dims: str) -> Quantity:
+    return Quantity(long_name, dims, role="diagnostic")
+
+
+COORDINATES = {
+    "time": Quantity("gradient-flow time"),
+    "step": Quantity("steps taken"),
+    "panel": Quantity("panel 2k + (s > 0) of the cubed sphere, around the point s e_k"),
+    "xi": Quantity("equiangular coordinate of the cell centres"),
+    "a": Quantity("outer weight"),
+    "a_initial": Quantity("outer weights of the axis at the start"),
+    "axis": Quantity("coordinate of the (projected) inputs"),
+    "axis_other": Quantity("coordinate of the (projected) inputs"),
+    "input": Quantity("column of the raw inputs"),
+    "a_weight": Quantity("width of the a cell; 1 on a list of fixed values", ("a",)),
+    "a_first": Quantity("first a cell of the frame, counted from the first cell at the start"),
+    "a_count": Quantity("number of a cells of the frame"),
+    "cell_volume": Quantity("Riemannian volume of the direction cell, r^(d-1) included", None),
+    "direction_raw": Quantity("raw direction u = w/|w|", None),
+    "direction_whitened": Quantity("whitened direction v = S^(1/2) u / |S^(1/2) u|", None),
+    "data_mean": Quantity("mean that batch normalization removes", ("axis",)),
+    "data_covariance": Quantity("covariance S of batch normalization", ("axis", "axis_other")),
+    "input_basis": Quantity("principal directions of the raw inputs", ("axis", "input")),
+    "input_centre": Quantity("mean removed before the projection", ("input",)),
+    "target_shift": Quantity("the network learns (y - shift) / scale"),
+    "target_scale": Quantity("the network learns (y - shift) / scale"),
+}
+
+FIELDS = {
+    "rho": Quantity("density per unit Riemannian volume and per unit a", None, role="field"),
+}
+
+DIAGNOSTICS = {
+    "risk": _diagnostic("risk E l(y, f) under the training law"),
+    "test_risk": _diagnostic("risk on the held-out rows"),
+    "population_risk": _diagnostic("risk under the law of the data, in closed form"),
+    "free_energy": _diagnostic("free energy"),
+    "entropy": _diagnostic("entropy integral of rho log rho"),
+    "mass": _diagnostic("total mass of rho"),
+    "min_density": _diagnostic("smallest cell average of rho"),
+    "dissipation": _diagnostic("dissipation, the integral of |grad (Psi + tau log rho)|^2 drho"),
+    "dissipation_defect": _diagnostic("relative defect of the energy-dissipation identity"),
+    "sup_h": _diagnostic("largest |h(v)|, the speed of a"),
+    "a_mean": _diagnostic("mean of a"),
+    "a_second_moment": _diagnostic("mean of a^2"),
+    "a_max": _diagnostic("largest |a| that carries mass"),
+    "weight_norm": _diagnostic("norm r = |w| of the inner weights"),
+    "wall_mass": _diagnostic("mass in the two outermost a cells of each side"),
+    "unresolved_mass": _diagnostic("mass in features narrower than three cells"),
+    "w_second_moment": _diagnostic("second moment of the whitened v", "axis", "axis_other"),
+}
+
+
+def quantity_of(name: str, role: str) -> Quantity:
+    """The declaration of a name, or a plain one for a name that came with the run."""
+    known = {**COORDINATES, **FIELDS, **DIAGNOSTICS}.get(name)
+    if known is not None and known.role == role:
+        return known
+    return Quantity(name.replace("_", " "), None, role=role)
+
+
+def check_version(found: str, where: str) -> None:
+    """Refuse a file of a newer major version.
+
+    >>> check_version("1.7", "here")
+    """
+    major, ours = found.partition(".")[0], SCHEMA.partition(".")[0]
+    if not major.isdigit() or int(major) > int(ours):
+        raise InputError(
+            f"{where} has file format {found}; this bnflow reads up to {ours}.x: "
+            "upgrade it with pip install --upgrade bnflow"
+        )

@@ -1,0 +1,180 @@
+"""The frames of a run as arrays over the saved times: what the view stores and a `Run` shows.
+
+A `Record` is a frame without its fields, with the place where they are. A `Trajectory` is the table
+of the records: time (T,), step (T,), every diagnostic (T, ..) with NaN where a frame has none, and
+the per-step log of all frames, end to end. Frames may differ in the length of their a axis; the
+trajectory's own axis is the union.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.errors import NumericalFailure
+from ..pde.frame import Array, Frame, Layout
+
+Value = float | Array
+
+
+@dataclass(frozen=True)
+class Record:
+    """One saved time without its fields. `shapes` are theirs; `source` is relative to the run."""
+
+    time: float
+    step: int
+    a_first: int
+    a_count: int
+    shapes: Mapping[str, tuple[int, ...]]
+    diagnostics: Mapping[str, Value]
+    log: Mapping[str, Array]
+    digest: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """All saved times, as arrays. `fields` says of each field whether its last axis is a."""
+
+    time: Array
+    step: NDArray[np.int64]
+    a_first: NDArray[np.int64]
+    a_count: NDArray[np.int64]
+    source: tuple[str, ...]
+    digest: tuple[str, ...]
+    fields: Mapping[str, bool]
+    diagnostics: Mapping[str, Array] = field(default_factory=dict)
+    log: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Number of saved times."""
+        return len(self.time)
+
+    def a_span(self, layout: Layout) -> tuple[int, int]:
+        """First cell and length of the union of all a axes; the start's if nothing is saved."""
+        if not len(self):
+            return 0, len(layout.a_values)
+        first = int(self.a_first.min())
+        return first, int((self.a_first + self.a_count).max()) - first
+
+
+def record(frame: Frame, layout: Layout, source: str = "") -> Record:
+    """The record of a frame."""
+    rho = frame.fields["rho"]
+    return Record(
+        time=float(frame.time),
+        step=int(frame.step),
+        a_first=int(frame.a_first),
+        a_count=int(rho.shape[-1]),
+        shapes={name: array.shape for name, array in frame.fields.items()},
+        diagnostics=frame.diagnostics,
+        log=frame.log,
+        digest=digest(frame),
+        source=source,
+    )
+
+
+def table(records: Sequence[Record], layout: Layout) -> Trajectory:
+    """The records as arrays."""
+    fields = {
+        name: len(shape) == layout.dimension + 1
+        for item in records
+        for name, shape in item.shapes.items()
+    }
+    return Trajectory(
+        time=np.array([item.time for item in records], float),
+        step=np.array([item.step for item in records], np.int64),
+        a_first=np.array([item.a_first for item in records], np.int64),
+        a_count=np.array([item.a_count for item in records], np.int64),
+        source=tuple(item.source for item in records),
+        digest=tuple(item.digest for item in records),
+        fields=fields,
+        diagnostics=_stack([item.diagnostics for item in records]),
+        log=_join([item.log for item in records]),
+    )
+
+
+def extended(trajectory: Trajectory, layout: Layout, records: Sequence[Record]) -> Trajectory:
+    """The trajectory with more saved times behind it."""
+    known = [_row(trajectory, layout, row) for row in range(len(trajectory))]
+    return table([*known, *records], layout)
+
+
+def _row(trajectory: Trajectory, layout: Layout, row: int) -> Record:
+    """One saved time of a table as a record; the first one takes the whole log."""
+    count, cells = int(trajectory.a_count[row]), layout.cell_volume.shape
+    return Record(
+        time=float(trajectory.time[row]),
+        step=int(trajectory.step[row]),
+        a_first=int(trajectory.a_first[row]),
+        a_count=count,
+        shapes={
+            name: (*cells, count) if on_a else cells for name, on_a in trajectory.fields.items()
+        },
+        diagnostics={name: values[row] for name, values in trajectory.diagnostics.items()},
+        log=trajectory.log if row == 0 else {},
+        digest=trajectory.digest[row],
+        source=trajectory.source[row],
+    )
+
+
+def digest(frame: Frame) -> str:
+    """sha256 of everything that a snapshot holds, with names and shapes."""
+    total = hashlib.sha256()
+    total.update(f"{float(frame.time)!r} {int(frame.step)} {int(frame.a_first)}".encode())
+    parts: tuple[Mapping[str, Value], ...] = (frame.fields, frame.diagnostics, frame.log)
+    for part in parts:
+        for name in sorted(part):
+            array = np.ascontiguousarray(part[name], float)
+            total.update(f"{name}{np.shape(part[name])}".encode())
+            total.update(array.data if array.size else b"")
+    return total.hexdigest()
+
+
+def check_finite(frame: Frame) -> None:
+    """Refuse a frame that is broken; a diagnostic may be NaN (not defined) but not infinite."""
+    for name, value in frame.fields.items():
+        _check(name, np.isfinite(value), frame)
+    for name, number in frame.diagnostics.items():
+        _check(name, ~np.isinf(number), frame)
+    _check("time", np.isfinite(frame.time), frame)
+
+
+def _check(name: str, good: NDArray[np.bool_] | np.bool_, frame: Frame) -> None:
+    if np.all(good):
+        return
+    index = tuple(int(i) for i in np.argwhere(~np.atleast_1d(good))[0])
+    raise NumericalFailure(
+        f"{name} is not finite at index {index}, t = {frame.time:.6g}, step {frame.step}: "
+        "this state was not saved, the snapshots before it stay"
+    )
+
+
+def _stack(parts: Sequence[Mapping[str, Value]]) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    for row, part in enumerate(parts):
+        for name, value in part.items():
+            array = np.asarray(value, float)
+            if name not in found:
+                found[name] = np.full((len(parts), *array.shape), np.nan)
+            found[name][row] = array
+    return found
+
+
+def _join(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    lengths = [max((len(array) for array in part.values()), default=0) for part in parts]
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    missing = [np.full(length, np.nan) for length in lengths]
+    return {
+        name: np.concatenate(
+            [
+                np.asarray(part.get(name, gap), float)
+                for part, gap in zip(parts, missing, strict=True)
+            ]
+        )
+        for name in names
+    }
