@@ -1,0 +1,63 @@
+"""`bnflow doctor`: this machine; or the cost of a config; or the health of a stored run."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from importlib import metadata
+from pathlib import Path
+
+from .. import __version__
+from . import DONE
+
+_LIBRARIES = ("numpy", "scipy", "h5py", "matplotlib", "pydantic")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "subject", nargs="?", metavar="CONFIG|DIR", help="a config or a run [this machine]"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings."""
+    print("\n".join(_findings(arguments.subject)))
+    return DONE
+
+
+def _findings(subject: str | None) -> list[str]:
+    if subject is None:
+        return _machine()
+    from .. import api
+
+    if Path(subject).is_dir():
+        return list(api.health(subject))
+    from ..pde.config import load_config
+
+    return list(api.plan(load_config(subject)).lines())
+
+
+def _machine() -> list[str]:
+    from ..kernels import probe_cuda
+
+    versions = [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
+    return [
+        f"bnflow {__version__} on Python {platform.python_version()}, {platform.platform()}",
+        ", ".join(versions),
+        "numpy backend: available",
+        f"cuda backend: {probe_cuda()[1]}",
+        *_threads(),
+    ]
+
+
+def _threads() -> list[str]:
+    """The BLAS libraries in use and their threads."""
+    import numpy  # noqa: F401 - its BLAS is what is looked for
+    from threadpoolctl import threadpool_info
+
+    return [
+        f"BLAS: {pool['internal_api']} {pool.get('version') or ''}, {pool['num_threads']} threads"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
