@@ -1,0 +1,70 @@
+"""A stand-in for bnflow.api, so that the command line is tested apart from the solver."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bnflow
+
+
+class FakeRun:
+    """What the verbs use of a Run."""
+
+    status = "complete"
+    time = np.array([0.0, 5.0])
+    step = np.array([0, 83])
+    risk = np.array([0.5, 0.01])
+    mass = np.array([1.0, 1.0 + 2e-15])
+    dissipation_defect = np.array([0.0, 1e-4])
+
+    def summary(self) -> str:
+        return "a summary"
+
+    def to_info(self) -> dict[str, Any]:
+        return {"status": self.status, "risk": [0.5, math.nan], "config": {"x": [math.inf, 1]}}
+
+    def plot(self, path: Path, what: str, time: float | None) -> None:
+        path.write_text(f"{what} {time}")
+
+
+class FakeApi(SimpleNamespace):
+    """Records its calls; `work` is what solving does."""
+
+    calls: list[tuple[Any, ...]]
+    work: Callable[[Any], None]
+
+    def solve(self, config: Any, out: Any = None, *, progress: Any = None) -> FakeRun:
+        self.calls.append(("solve", config, out))
+        self.work(progress)
+        return FakeRun()
+
+    def open(self, path: str) -> FakeRun:
+        self.calls.append(("open", path))
+        return FakeRun()
+
+    def plan(self, config: Any) -> Any:
+        return SimpleNamespace(lines=lambda: [f"cells {config.solver.cells}"])
+
+    def health(self, path: str) -> list[str]:
+        return [f"{path} is well"]
+
+
+def one_step(progress: Any) -> None:
+    progress.start("circle, 256 x 64 cells", 0.0, 5.0)
+    progress.step(2.5, 40, 0.01, 0.1, 1e-4)
+    progress.saved(2.5)
+    progress.finish()
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeApi:
+    """The stand-in, in an empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    fake = FakeApi(calls=[], work=one_step)
+    monkeypatch.setattr(bnflow, "api", fake, raising=False)
+    return fake
