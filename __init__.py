@@ -1,6 +1,6 @@
 """bnflow: how batch-normalized networks of infinite width train. The public names, loaded late."""
 
-TYPE_CHECKING = False  # checkers take it for True; importing typing would be most of the import time
+TYPE_CHECKING = False  # checkers take it for True; importing typing is most of the import time
 
 __version__ = "0.1.0"  # the only place; setup.cfg reads it from here without importing
 

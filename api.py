@@ -1,8 +1,8 @@
 """Solve and open: the one place where the equation and its storage meet.
 
-    run = bnflow.solve("config.toml", out="runs/first")     # on disk; the same call continues it
-    run = bnflow.solve({"network": {"activation": "erf"}})  # in memory
-    run = bnflow.open("runs/first")
+run = bnflow.solve("config.toml", out="runs/first")     # on disk; the same call continues it
+run = bnflow.solve({"network": {"activation": "erf"}})  # in memory
+run = bnflow.open("runs/first")
 """
 
 from __future__ import annotations
@@ -62,12 +62,13 @@ def solve(
         packaged circle-teacher
     out : folder of the run; None keeps it in memory. A folder with an unfinished run of the same
         configuration is continued (time.end may have grown), a finished one is opened
-    progress : is told every step; overrides : dotted keys, as **{"time.end": 2.0}
+    progress : is told every step
+    overrides : tables, as time={"end": 2.0}, or dotted keys, as **{"time.end": 2.0}
 
     Raises InputError for a mistake in the configuration, the data or the folder, and
     NumericalFailure where the computation breaks down; what was saved before stays.
     """
-    settings = load_config(config, overrides)
+    settings = load_config(config, _dotted(overrides))
     stored = None if out is None else _stored(Path(out), settings)
     if stored is not None and stored.status == "complete" and stored.config == settings:
         warnings.warn(f"{out} is already complete", Notice, stacklevel=2)
@@ -84,12 +85,12 @@ def solve(
 
 def open(path: str | PathLike[str]) -> Run:
     """The run in a folder, finished or not. Raises InputError where there is none."""
-    return Run.from_directory(path)
+    return Run.from_directory(Path(path))
 
 
 def plan(config: Source = None, **overrides: Any) -> Plan:
     """What a configuration will take: cells, memory, pairs, steps. Nothing is written."""
-    settings = load_config(config, overrides)
+    settings = load_config(config, _dotted(overrides))
     with threadpool_limits(limits=1, user_api="blas"):
         return plan_session(Session.prepare(settings, _table(settings)))
 
@@ -97,6 +98,17 @@ def plan(config: Source = None, **overrides: Any) -> Plan:
 def health(path: str | PathLike[str]) -> list[str]:
     """What a run's folder holds, what of it reads, and from where it can go on."""
     return describe_folder(Path(path))
+
+
+def _dotted(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables given as keywords change their keys and leave the others."""
+    flat: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if "." not in name and isinstance(value, Mapping):
+            flat.update({f"{name}.{key}": entry for key, entry in value.items()})
+        else:
+            flat[name] = value
+    return flat
 
 
 def _stored(out: Path, config: Config) -> Run | None:

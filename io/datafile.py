@@ -1,10 +1,11 @@
 """Rows of a user's data file: .npz, .h5 or .csv, checked and digested.
 
 .npz, .h5   `inputs` and `targets` name arrays, (rows, p) and (rows,)
-.csv        `inputs` lists column names or indices, `targets` is one; the first line may name columns
+.csv        `inputs` lists column names or indices, `targets` is one; the first line may name
+columns
 
-Every mistake is one line that says what the file holds. The digest is over the numbers that are used,
-so a run can refuse to go on with a file that has changed.
+Every mistake is one line that says what the file holds. The digest is over the numbers that are
+used, so a run can refuse to go on with a file that has changed.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ class Connectivity:
 
     panel, axis, side : (2d, d-1, 2) int - the neighbour of [panel, axis, side]: its panel, which of
         its axes is normal to the shared edge, and on which side of it the edge lies
-    ghost_weights : (n, n) - interpolation along each tangential axis from the neighbour's layer next
+    ghost_weights : (n, n) - interpolation along each tangential axis from the neighbour's layer
+        next
         to the edge onto the continuation of one's own coordinate lines
     """
 
@@ -108,6 +109,10 @@ class Kernels(Protocol):
 
         `out` may be `base`, never `rho`. volume (2d, n, .., n) of the unit sphere.
         """
+        ...
+
+    def memory(self) -> int:
+        """Bytes of memory that the device has, in all."""
         ...
 
     def synchronize(self) -> None:

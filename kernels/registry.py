@@ -1,12 +1,13 @@
 """Which backend runs, and what is known about the device.
 
-`select` turns the words of a configuration into an object with every function of `contract.Kernels`.
-A GPU that was asked for and is absent is an error; only "auto" may choose, and `describe` says what it
-chose. This release has the NumPy backend alone.
+`select` turns the words of a configuration into an object with every function of
+`contract.Kernels`. A GPU that was asked for and is absent is an error; only "auto" may choose, and
+`describe` says what it chose. This release has the NumPy backend alone.
 """
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -32,6 +33,10 @@ class NumpyKernels:
     face_velocities = staticmethod(face_velocities)
     outflow = staticmethod(outflow)
     transport = staticmethod(transport)
+
+    def memory(self) -> int:
+        """Bytes of the machine's memory."""
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
     def synchronize(self) -> None:
         """Nothing to wait for on the host."""

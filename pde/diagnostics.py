@@ -1,10 +1,10 @@
 """Audits of a density: what must hold, and what a reader wants to know, at every saved time.
 
-    mass = int rho,   F = R,   D = int (h^2 [a trained] + a^2 |grad_g h|^2 [w trained]) drho = -dF/dt
+    mass = int rho,   F = R,   D = int (h^2 [a moves] + a^2 |grad_g h|^2 [w moves]) drho = -dF/dt
     dissipation defect(t) = |F(0) - F(t) - int_0^t D ds| / (F(0) - F(t))
     entropy = int rho log rho dvol_g da
 
-At tau = 0 the limit is a measure: `unresolved_mass` is the mass in ridges narrower than three cells,
+At tau = 0 the limit is a measure: `unresolved_mass` is the mass in ridges below three cells wide,
 where a density plot is not to be trusted (risk and moments still are).
 Source: Ma and Ying, arXiv 2110.08725 (dissipation along the flow).
 """
@@ -52,9 +52,7 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     cell_mass = flow.cell_volume * moments
     along = flow.cell_volume.ravel() @ state.rho.reshape(-1, state.axis.count) * state.axis.weight
     reached = np.abs(state.axis.values[along > TRACE_MASS])
-    known = flow.problem.teacher is not None and np.isnan(
-        flow.interaction.test_risk(cell_mass[1])
-    )
+    known = flow.problem.teacher is not None and np.isnan(flow.interaction.test_risk(cell_mass[1]))
     v = flow.whitened.reshape(-1, flow.problem.dimension)
     values: dict[str, float | Array] = {
         "risk": field.risk,

@@ -1,8 +1,8 @@
 """What a run hands out at a saved time, and the coordinates it is to be read on.
 
-A `Frame` is immutable and complete: the fields a user reads, the diagnostics, the per-step log since
-the last frame, and the solver's whole state for a restart. A `Layout` holds what does not change.
-Nothing here computes, and nothing here knows files.
+A `Frame` is immutable and complete: the fields a user reads, the diagnostics, the per-step log
+since the last frame, and the solver's whole state for a restart. A `Layout` holds what does not
+change. Nothing here computes, and nothing here knows files.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     rho_t = div_g(rho grad_g Psi),   Psi(v, a) = a h(v; rho),   rho(0) = law of a x uniform in u
 
-A `Problem` is a configuration made concrete: rows drawn or read, moments taken, the metric known. It
-has no grid and no clock. Source of the equation: Ma and Ying, arXiv 2110.08725.
+A `Problem` is a configuration made concrete: rows drawn or read, moments taken, the metric known.
+It has no grid and no clock. Source of the equation: Ma and Ying, arXiv 2110.08725.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import select
+from ..kernels.errors import InputError
 from .config import Config
 from .density.flow import Flow
 from .density.state import State
@@ -24,6 +25,7 @@ from .problem import Problem
 from .stepping.control import StepControl
 from .stepping.driver import Driver, Report
 
+DIRECTION_NUMBERS = 8  # numbers kept a direction, in units of d^2: gradients, faces, weights
 FIELDS_HELD = 3  # arrays of all cells alive in a step: density, stage, and the copy at a save
 
 
@@ -40,7 +42,10 @@ class Session:
         """Build problem and grid. Raises InputError for what cannot be run."""
         kernels = select(config.run.backend)
         problem = Problem.from_config(config, table)
-        return cls(config, problem, Flow(problem, config.solver.cells, config.solver.scheme, kernels))
+        _refuse_too_large(config, problem, kernels.memory())
+        return cls(
+            config, problem, Flow(problem, config.solver.cells, config.solver.scheme, kernels)
+        )
 
     def initial_state(self) -> State:
         """The initial law on the grid."""
@@ -69,7 +74,7 @@ class Session:
     def layout(self, state: State) -> Layout:
         """The coordinates of the run's fields, for a state at the start."""
         flow, data = self.flow, self.problem.data
-        projected = isinstance(data, Samples)
+        rows = data if isinstance(data, Samples) else None
         return Layout(
             panel=np.arange(2 * self.problem.dimension),
             xi=flow.sphere.xi_centres,
@@ -80,10 +85,10 @@ class Session:
             a_width=state.axis.cell_width,
             data_mean=data.mean,
             data_covariance=data.covariance,
-            input_basis=data.basis if projected else None,
-            input_centre=data.centre if projected else None,
-            target_shift=data.shift if projected else 0.0,
-            target_scale=data.scale if projected else 1.0,
+            input_basis=rows.basis if rows else None,
+            input_centre=rows.centre if rows else None,
+            target_shift=rows.shift if rows else 0.0,
+            target_scale=rows.scale if rows else 1.0,
         )
 
     def describe(self) -> str:
@@ -93,6 +98,20 @@ class Session:
         return (
             f"{self.config.network.activation} network, d = {d}, {cells} directions, "
             f"{solver.scheme}, {self.flow.interaction.description()}, {self.flow.kernels.name}"
+        )
+
+
+def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
+    """Say before anything is allocated that a grid does not fit."""
+    solver, d = config.solver, problem.dimension
+    listed = problem.outer_law.atoms is not None and not problem.trains_outer
+    a_cells = len(problem.outer_law.atoms or ()) if listed else solver.a_cells
+    directions = 2 * d * solver.cells ** (d - 1)
+    needed = 8 * directions * (FIELDS_HELD * a_cells + DIRECTION_NUMBERS * d * d)
+    if needed > memory:
+        raise InputError(
+            f"solver.cells = {solver.cells}, a_cells = {a_cells} in d = {d}: "
+            f"{directions:,} directions need {_size(needed)}, and there are {_size(memory)}; give fewer cells"
         )
 
 

@@ -2,9 +2,9 @@
 
     sigma(z) = p z + q + remainder(z),   remainder even or odd
 
-(p, q and the parity stand in `pde.network.activations`.) A remainder of definite parity is what lets
-the sums over neurons run over half of the sphere. The derivative at a kink is 1[z > 0] minus p, so
-that sigma'(0) = 0 for relu; the antipodal identity then gives 1[z >= 0] on the other half.
+(p, q and the parity stand in `pde.network.activations`.) A remainder of definite parity is what
+lets the sums over neurons run over half of the sphere. The derivative at a kink is 1[z > 0] minus
+p, so that sigma'(0) = 0 for relu; the antipodal identity then gives 1[z >= 0] on the other half.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A vector field is known at the cell centres, and analytically on the faces that lie on panel edges.
 Inside a panel the face value interpolates four centres along the coordinate line, one-sided next to
-an edge, so no ghost is needed; a two-point normal difference would be inconsistent, since the grid is
-not orthogonal (d >= 3). The face's own covector then takes the normal component.
+an edge, so no ghost is needed; a two-point normal difference would be inconsistent, since the grid
+is not orthogonal (d >= 3). The face's own covector then takes the normal component.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def face_velocities(
 
 
 def _combine(coefficients: Array, values: Sequence[Array]) -> Array:
-    return sum((c * v for c, v in zip(coefficients, values, strict=True)), np.float64(0.0))
+    return np.asarray(np.sum([c * v for c, v in zip(coefficients, values, strict=True)], axis=0))
 
 
 def outflow(faces: Sequence[Array], volume: Array) -> Array:

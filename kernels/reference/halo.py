@@ -1,8 +1,8 @@
 """What panels tell each other: the one place where data cross a panel edge.
 
-Every exchange is one gather of slabs (one layer of values beside each panel edge) by the connectivity
-tables. The grid is built so that crossing an edge never flips or transposes the other axes, so the
-gather is the whole exchange; here message passing would stand.
+Every exchange is one gather of slabs (one layer of values beside each panel edge) by the
+connectivity tables. The grid is built so that crossing an edge never flips or transposes the other
+axes, so the gather is the whole exchange; here message passing would stand.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sums over all pairs of neurons and data points, in tiles that stay in the second-level cache.
 
-    f_k = sum_j c_j s(w_j . x_k),   h_j = sum_k e_k s(w_j . x_k),   g_j = sum_k e_k s'(w_j . x_k) x_k
+    f_k = sum_j c_j s(w_j.x_k),   h_j = sum_k e_k s(w_j.x_k),   g_j = sum_k e_k s'(w_j.x_k) x_k
 
 for a remainder s of `activations`. No array of pairs larger than a tile exists. For relu
 s(z) = |z|/2 and s'(z) = 1[z > 0] - 1/2, so the backward sums need no more than a mask, and

@@ -3,9 +3,9 @@
     s = minmod((q+ - q-)/2, 2 (q - q-), 2 (q+ - q))
 
 A limited face value q +- s/2 lies between 0 and 2q, which is what keeps the density positive. Along
-a, the first moment obeys d/dt sum a q = u (sum q + 1/2 sum s): any limiter would break the exact law
-m' = u, so the slopes of a column are balanced, the larger of their positive and negative sums scaled
-down to the smaller. They stay limited, and the moment is exact.
+a, the first moment obeys d/dt sum a q = u (sum q + 1/2 sum s): any limiter would break the exact
+law m' = u, so the slopes of a column are balanced, the larger of their positive and negative sums
+scaled down to the smaller. They stay limited, and the moment is exact.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
     rho_new = w0 base + w1 (rho - dt [ sum over sphere faces of a U_f q_f / V  +  d_a(u q) ])
 
-U_f is the integral of the unit velocity over a face, u = da/dt of a column. Face states q_f come from
-the upwind cell: its value (`upwind`), or value +- half an MC-limited slope (`muscl`), taken in the
-cell's own panel; on a panel edge each panel gives its own inside state, so both see one flux and the
-mass is kept to rounding. Along a the slopes are balanced (see `limiter`) and the walls are closed.
+U_f is the integral of the unit velocity over a face, u = da/dt of a column. Face states q_f come
+from the upwind cell: its value (`upwind`), or value +- half an MC-limited slope (`muscl`), taken in
+the cell's own panel; on a panel edge each panel gives its own inside state, so both see one flux
+and the mass is kept to rounding. Along a the slopes are balanced (see `limiter`) and the walls are
+closed.
 
 Work goes in blocks of rows that stay in cache; no temporary is larger than a block.
 """

@@ -2,9 +2,9 @@
 
     h(v) = dR/dm(v),   da/dt = -h(v),   du/dt = -(a/r^2) grad_u h(v)
 
-A `Field` is everything the next step needs from the interaction: h and |grad h|^2 at the cell centres,
-and the velocity (per unit a) on every face. Fields are linear in time to second order, which is what
-`extrapolated` uses. Shapes: (2d, n, .., n), faces (2d, n, .., n+1, .., n).
+A `Field` is all that the next step needs of the interaction: h and |grad h|^2 at the cell centres
+and the velocity (per unit a) on every face. Fields are linear in time to second order, which is
+what `extrapolated` uses. Shapes: (2d, n, .., n), faces (2d, n, .., n+1, .., n).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Field:
-    """risk : R; h : field; slope_square : |grad_g h|^2 = |grad_u h|^2 / r^2; velocity : on faces."""
+    """risk : R; h : field; slope_square : |grad_g h|^2 = |grad_u h|^2 / r^2; velocity : faces."""
 
     risk: float
     h: Array
@@ -31,7 +31,7 @@ class Field:
 
 
 def extrapolated(now: Velocity, before: Velocity, weight: float) -> Velocity:
-    """now + weight (now - before): weight = dt/(2 dt_before) gives the midpoint of the next step."""
+    """now + weight (now - before): weight dt/(2 dt_before) gives the midpoint of the next step."""
     faces = [f + weight * (f - g) for f, g in zip(now.faces, before.faces, strict=True)]
     return Velocity(faces, _ahead(now.outer, before.outer, weight))
 

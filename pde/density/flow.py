@@ -3,15 +3,13 @@
     rho_t = d_a(rho h) + (a/r^2) div_u(rho grad_u h),   h = h(v; m),  m(v) = int a rho da
 
 A `Flow` binds a problem to a grid and a backend. It gives the field of a density, the velocity that
-the field means, the largest stable step, and one step of transport under a frozen velocity. It keeps
-no state and no clock: those are `State`'s and the driver's.
+the field means, the largest stable step, and one step of transport under a frozen velocity. It
+keeps no state and no clock: those are `State`'s and the driver's.
 
-cell_volume = r^(d-1) x volume on the unit sphere; rho x cell_volume x axis.weight sums to the mass 1.
+cell_volume = r^(d-1) x volume on the unit sphere; rho x cell_volume x axis.weight sums to 1.
 """
 
 from __future__ import annotations
-
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,21 +70,22 @@ class Flow:
             axis = ListAxis(law.atoms)
             along = np.full(axis.count, 1.0 / axis.count)
         else:
-            low, high = a_range or self._automatic_range(end)
+            low, high = a_range or self._automatic_range(a_cells, end)
             axis = CellAxis.covering(low, high, a_cells)
             along = law.on(axis)
         uniform = np.full(self.sphere.shape, 1.0 / self.cell_volume.sum())
         return State(np.ascontiguousarray(uniform[..., None] * along), axis)
 
-    def _automatic_range(self, end: float) -> tuple[float, float]:
-        """Where a can be for a while: |a(t)| <= max |a0| + t sup |h|."""
+    def _automatic_range(self, a_cells: int, end: float) -> tuple[float, float]:
+        """Where a can be for a while: |a(t)| <= max |a0| + t sup |h|; half a cell at least."""
         law = self.problem.outer_law
         low, high = law.reach
         if law.kind == "normal":
             return low, high  # six standard deviations leave room of their own
         mean_weights = law.mean * self.cell_volume / self.cell_volume.sum()
         reach = float(np.abs(self.interaction.respond(mean_weights).h).max()) * min(end, 1.0)
-        room = max(reach, 0.1 * max(abs(low), abs(high)), 0.1)
+        half_cell = 0.5 * (high - low) / (a_cells - 1)
+        room = max(reach, 0.1 * max(abs(low), abs(high)), 0.1, half_cell)
         return (low - room, high + room) if self.problem.trains_outer else (low, high)
 
     def moments(self, state: State) -> Array:
@@ -151,6 +150,6 @@ class Flow:
             self.volume,
             axis.values,
             axis.cell_width,
-            cast(Scheme, self.scheme),
+            self.scheme,
             self.sphere.connectivity,
         )

@@ -1,8 +1,8 @@
 """The state of a grid run: one object, whole; a checkpoint is this object.
 
 The density, the clock, the two fields that extrapolation remembers, the memory of the step control
-and the accumulated energy balance. What is not here is a function of what is here, so a run continued
-from `packed` takes bitwise the steps that the uninterrupted run takes.
+and the accumulated energy balance. What is not here is a function of what is here, so a run
+continued from `packed` takes bitwise the steps that the uninterrupted run takes.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class State:
             axis = CellAxis(origin, width, first, count)
         memory = None
         if "memory_dt" in arrays:
-            faces = []
+            faces: list[Array] = []
             while f"memory_face{len(faces)}" in arrays:
                 faces.append(np.array(arrays[f"memory_face{len(faces)}"]))
             memory = Memory(

@@ -36,12 +36,12 @@ class CellAxis:
     @property
     def values(self) -> Array:
         """(n_a,): cell centres."""
-        return self.origin + (self.first + np.arange(self.count) + 0.5) * self.width
+        return np.asarray(self.origin + (self.first + np.arange(self.count) + 0.5) * self.width)
 
     @property
     def faces(self) -> Array:
         """(n_a + 1,): cell ends."""
-        return self.origin + (self.first + np.arange(self.count + 1)) * self.width
+        return np.asarray(self.origin + (self.first + np.arange(self.count + 1)) * self.width)
 
     @property
     def cell_width(self) -> float | None:

@@ -34,7 +34,8 @@ class BatchNormMetric:
     covariance : (d, d) symmetric positive definite, or (d,) its diagonal
     norm : r = |w| > 0
 
-    Raises InputError where the covariance is not symmetric positive definite or the norm not positive.
+    Raises InputError where the covariance is not symmetric positive definite or the norm not
+    positive.
 
     >>> metric = BatchNormMetric([10.0, 1.0])
     >>> metric.mobility([1.0, 0.0]).diagonal()

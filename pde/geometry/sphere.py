@@ -53,12 +53,12 @@ class CubedSphere:
     @cached_property
     def xi_centres(self) -> Array:
         """(n,): coordinates of the cell centres, exactly antisymmetric."""
-        return (np.arange(self.cells) - (self.cells - 1) / 2) * self.spacing
+        return np.asarray((np.arange(self.cells) - (self.cells - 1) / 2) * self.spacing)
 
     @cached_property
     def xi_faces(self) -> Array:
         """(n + 1,): coordinates of the faces."""
-        faces = (np.arange(self.cells + 1) - self.cells / 2) * self.spacing
+        faces: Array = np.asarray((np.arange(self.cells + 1) - self.cells / 2) * self.spacing)
         faces[[0, -1]] = -QUARTER, QUARTER
         return faces
 
@@ -98,7 +98,9 @@ class CubedSphere:
     def points(self, coordinates: Sequence[Array]) -> Array:
         """(2d, len, .., len, d): unit vectors at a tensor grid of panel coordinates."""
         tangents = np.meshgrid(*[np.tan(x) for x in coordinates], indexing="ij")
-        return np.stack([self._panel_points(panel, tangents) for panel in range(2 * self.dimension)])
+        return np.stack(
+            [self._panel_points(panel, tangents) for panel in range(2 * self.dimension)]
+        )
 
     def _panel_points(self, panel: int, tangents: Sequence[Array]) -> Array:
         normal, sign = panel // 2, 1.0 if panel % 2 else -1.0

@@ -2,7 +2,8 @@
 
 Stations are the cell centres and the midpoints of the faces on panel edges (where a four-point
 interpolation would have to cross an edge). The antipode of panel (k, +) is panel (k, -) with every
-axis reversed, so sums over neurons with an even or odd remainder run over the d positive panels alone:
+axis reversed, so sums over neurons with an even or odd remainder run over the d positive panels
+alone:
 
     fold:    c(v) + c(-v)  or  c(v) - c(-v)     (neurons, before a sum over them)
     unfold:  values at v and at -v              (sums at the stations, onto the whole grid)

@@ -76,14 +76,16 @@ Data = Population | Samples
 
 
 def draw_samples(data: SampledData, teacher: Teacher) -> Samples:
-    """Rows of the normal law with the teacher's targets; held-out rows from a stream of their own."""
+    """Rows of the normal law with the teacher's targets; held-out rows from their own stream."""
     law = BatchNormMetric(data.covariance_matrix)
     test_rows = round(data.samples * data.test_fraction / (1 - data.test_fraction))
 
     def rows(count: int, stream: int) -> tuple[Array, Array]:
         whitened = generator(data.seed, stream).standard_normal((count, law.dimension))
         noise = generator(data.seed, NOISE + 10 * stream).standard_normal(count)
-        return data.mean_vector + whitened @ law.square_root, teacher.value(whitened) + teacher.noise * noise
+        return data.mean_vector + whitened @ law.square_root, teacher.value(
+            whitened
+        ) + teacher.noise * noise
 
     inputs, targets = rows(data.samples, TRAINING)
     test_inputs, test_targets = rows(test_rows, TEST)
@@ -118,7 +120,7 @@ def prepare_table(table: Table, data: FileData, teacher: Teacher | None) -> Samp
     else:
         assert table.targets is not None
         shift, scale = float(table.targets[train].mean()), float(table.targets[train].std())
-        if scale == 0.0:
+        if np.ptp(table.targets[train]) == 0:
             raise InputError("data.targets: all training targets are equal; nothing to learn")
         targets = (table.targets - shift) / scale
     samples = _normalised(
@@ -128,18 +130,24 @@ def prepare_table(table: Table, data: FileData, teacher: Teacher | None) -> Samp
 
 
 def principal_directions(inputs: Array, components: int) -> tuple[Array, Array]:
-    """Mean (p,) and leading principal directions (components, p), largest entries positive.
+    """Mean (p,) and leading principal directions (components, p) of the standardised columns.
 
-    Raises InputError where there are fewer columns than components.
+    (x - mean) @ directions.T are the components; the division by each column's standard deviation
+    is in the directions, so columns of different units count alike. Largest entries are positive.
+    Raises InputError where there are fewer columns than components, or a constant column.
     """
     if components > inputs.shape[1]:
         raise InputError(
             f"data.components = {components}: the file has {inputs.shape[1]} input columns"
         )
-    centre = inputs.mean(axis=0)
-    directions = np.linalg.svd(inputs - centre, full_matrices=False)[2][:components]
+    centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
+    constant = np.flatnonzero(np.ptp(inputs, axis=0) == 0)  # their spread may be rounding, not 0
+    if len(constant):
+        raise InputError(f"data.inputs: column {constant[0]} is constant; leave it out")
+    directions = np.linalg.svd((inputs - centre) / spread, full_matrices=False)[2][:components]
     largest = np.abs(directions).argmax(axis=1)
-    return centre, directions * np.sign(directions[np.arange(components), largest])[:, None]
+    signs = np.sign(directions[np.arange(components), largest])
+    return centre, directions * signs[:, None] / spread
 
 
 def _normalised(
@@ -171,6 +179,7 @@ def _normalised(
 
 def _taught(samples: Samples, teacher: Teacher, seed: int) -> Samples:
     """The same inputs with a teacher's targets, on inputs whitened by the rows themselves."""
+
     def targets(inputs: Array, stream: int) -> Array:
         noise = generator(seed, NOISE + 10 * stream).standard_normal(len(inputs))
         return teacher.value(inputs) + teacher.noise * noise

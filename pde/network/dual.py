@@ -9,16 +9,18 @@
 | linear      | c                                         | 1                              |
 | erf         | (2/pi) arcsin(2c/3)                       | (4/pi) / sqrt(9 - 4 c^2)       |
 
-Source: Cho and Saul, NIPS 2009 (relu); Williams, NIPS 1996 (erf). Every other pair is the expectation
-of sigma(z) times the smoothed tau, E[tau(c z + sqrt(1-c^2) y)], by composite Gauss quadrature graded
-towards the kink, interpolated in the angle arccos c at Chebyshev nodes; absolute error below 1e-10
-(tests compare it with nested quadrature). Only normalised neurons here: batch normalization sees to it.
+Source: Cho and Saul, NIPS 2009 (relu); Williams, NIPS 1996 (erf). Every other pair is the
+expectation of sigma(z) times the smoothed tau, E[tau(c z + sqrt(1-c^2) y)], by composite Gauss
+quadrature graded towards the kink, interpolated in the angle arccos c at Chebyshev nodes; absolute
+error below 1e-10 (tests compare it with nested quadrature). Only normalised neurons here: batch
+normalization sees to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -106,7 +108,7 @@ def _interpolated(first: str, second: str) -> tuple[Function, Function]:
 
 
 def _in_angle(function: Function, smoothed: Smoothed, kink: bool) -> Function:
-    def at(node: Array) -> Array:
+    def at(node: Any) -> Any:
         return _expectation(function, smoothed, np.cos(np.pi / 2 * (1 + node)), kink)
 
     series = chebyshev.chebinterpolate(at, NODES - 1)
@@ -128,7 +130,7 @@ def _expectation(function: Function, smoothed: Smoothed, c: Array, kink: bool) -
 
 
 def _by_trapezoid(function: Function) -> Smoothed:
-    """E function(mean + spread y) for a smooth function: the trapezoidal rule converges spectrally."""
+    """E function(mean + spread y), smooth: the trapezoidal rule converges spectrally."""
     y = np.linspace(-REACH, REACH, 145)
     weight = np.exp(-y * y / 2) / np.sqrt(2 * np.pi) * (y[1] - y[0])
 
@@ -146,9 +148,7 @@ _SMOOTHED: dict[str, tuple[Smoothed, Smoothed]] = {
     "erf": (
         lambda mean, spread: erf(mean / np.sqrt(1 + 2 * spread**2)),
         lambda mean, spread: (
-            2
-            / np.sqrt(np.pi * (1 + 2 * spread**2))
-            * np.exp(-(mean**2) / (1 + 2 * spread**2))
+            2 / np.sqrt(np.pi * (1 + 2 * spread**2)) * np.exp(-(mean**2) / (1 + 2 * spread**2))
         ),
     ),
     "tanh": (

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from ...kernels.errors import Notice
+from ...kernels.errors import InputError, Notice
 from ..geometry.axis import CellAxis
 
 Array = NDArray[np.float64]
@@ -66,7 +66,9 @@ class OuterLaw:
 
     def on(self, axis: CellAxis) -> Array:
         """(n_a,): cell averages of the density on the axis; they integrate to 1."""
-        mass = self._deposit(axis) if self.kind == "atoms" else np.diff(self._cumulative(axis.faces))
+        mass = (
+            self._deposit(axis) if self.kind == "atoms" else np.diff(self._cumulative(axis.faces))
+        )
         return np.asarray(mass / (mass.sum() * axis.width))
 
     def _cumulative(self, a: Array) -> Array:
@@ -80,10 +82,14 @@ class OuterLaw:
         mass = np.zeros(axis.count)
         added = 0.0
         for value in self.parameters:
-            position = (value - axis.values[0]) / axis.width
-            cell = int(np.clip(np.floor(position), 0, axis.count - 2))
-            share = float(np.clip(position - cell, 0.0, 1.0))
-            share = round(share, 9)  # a value on a cell centre stays on that cell
+            position = float(round((value - axis.values[0]) / axis.width, 9))  # a centre is exact
+            if not 0 <= position <= axis.count - 1:
+                raise InputError(
+                    f"initial.a: {value:g} is less than half a cell from a wall of solver.a_range "
+                    f"({axis.span[0]:g} to {axis.span[1]:g}); widen it, or raise solver.a_cells"
+                )
+            cell = min(int(position), axis.count - 2)
+            share = position - cell
             mass[cell] += 1 - share
             mass[cell + 1] += share
             added = max(added, share * (1 - share) * axis.width**2)

@@ -43,7 +43,8 @@ class Response:
     """What a distribution of outer weights does.
 
     risk : R; h : (2d, n, .., n) field at the cell centres
-    gradient : (2d, n, .., n, d) of h in u, tangent; edge_gradient : the same as slabs, on panel edges
+    gradient : (2d, n, .., n, d) of h in u, tangent; edge_gradient : the same as slabs, on panel
+        edges
     """
 
     risk: float
@@ -81,7 +82,7 @@ class _Directions:
 
     def resultant(self, outer: Array) -> Array:
         """(d,): sum_j c_j v_j."""
-        return outer.ravel() @ self.centres.reshape(-1, self.centres.shape[-1])
+        return np.asarray(outer.ravel() @ self.centres.reshape(-1, self.centres.shape[-1]))
 
     def both(self, sums: Array, gradients: Array, parity: int) -> tuple[Array, Array]:
         """Sums and gradients of a function of that parity, at the stations and antipodes."""
@@ -115,13 +116,14 @@ class SampledInteraction:
 
     def description(self) -> str:
         """One phrase that says which sums run."""
-        return f"direct sums over {len(self.samples.inputs)} rows x {len(self.directions.half)} directions"
+        rows, directions = len(self.samples.inputs), len(self.directions.half)
+        return f"direct sums over {rows} rows x {directions} directions"
 
     def predict(self, outer: Array, whitened: Array) -> Array:
         """(rows,): f of whitened inputs (rows, d)."""
         sigma, directions = self.activation, self.directions
         mean_direction = directions.resultant(outer)
-        f = sigma.linear * (whitened @ mean_direction) + sigma.constant * outer.sum()
+        f: Array = sigma.linear * (whitened @ mean_direction) + sigma.constant * outer.sum()
         if sigma.has_remainder:
             folded = directions.stations.fold(outer, sigma.parity)
             f = f + self.kernels.pair_forward(sigma.name, directions.neurons, whitened, folded)
@@ -137,9 +139,7 @@ class SampledInteraction:
         h = sigma.linear * (directions.v @ pull) + sigma.constant * residual.sum()
         gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
         if sigma.has_remainder:
-            sums = self.kernels.pair_backward(
-                sigma.name, directions.half, samples.inputs, residual
-            )
+            sums = self.kernels.pair_backward(sigma.name, directions.half, samples.inputs, residual)
             h_rest, gradient_rest = directions.both(*sums, sigma.parity)
             h, gradient = h + h_rest, gradient + gradient_rest
         return directions.response(risk, h, gradient)
@@ -235,9 +235,7 @@ class _KernelSums:
         return [slice(i, i + TILE_ROWS) for i in range(0, len(self.half), TILE_ROWS)]
 
     def _tile(self, rows: slice) -> tuple[Array, Array]:
-        return remainder_kernel(
-            self.activation, self.kernel, self.half[rows] @ self.neurons.T
-        )
+        return remainder_kernel(self.activation, self.kernel, self.half[rows] @ self.neurons.T)
 
 
 class _CircleSums:

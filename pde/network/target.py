@@ -4,7 +4,8 @@
 
 A plain sum, not a mean. On population data its correlations with a neuron of direction v are
 
-    E[y sigma(v.xt)] = sum_k weights_k kappa(v.e_k),   E[y^2] = sum_kl weights_k weights_l kappa(e_k.e_l)
+    E[y sigma(v.xt)] = sum_k weights_k kappa(v.e_k)
+    E[y^2] = sum_kl weights_k weights_l kappa(e_k.e_l) + noise^2
 
 Targets that come from a file have no function; `pde.network.data` holds their values.
 """

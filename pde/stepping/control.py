@@ -1,8 +1,8 @@
 """How long the next step may be.
 
-Two limits. Stability: the share of any cell that leaves it stays below `cfl` (positive for muscl up to
-1/2, for upwind up to 1). Accuracy: the field h, as extrapolated from the two fields before, must have
-met what came, to `tolerance` relative in the 2-norm over the sphere; the miss is O(dt^2), so
+Two limits. Stability: the share of any cell that leaves it stays below `cfl` (positive for muscl up
+to 1/2, for upwind up to 1). Accuracy: the field h, as extrapolated from the two fields before, must
+have met what came, to `tolerance` relative in the 2-norm over the sphere; the miss is O(dt^2), so
 
     dt_next = 0.9 dt sqrt(tolerance / miss),   at most twice dt
 
@@ -29,7 +29,7 @@ FLOOR = 1e-3  # of the largest field so far: below it the field is not resolved 
 
 @dataclass(frozen=True)
 class StepControl:
-    """cfl : of the first-order upwind scheme; tolerance : relative, of the field's extrapolation."""
+    """cfl : of first-order upwind; tolerance : relative, of the field's extrapolation."""
 
     cfl: float
     tolerance: float
@@ -41,11 +41,11 @@ class StepControl:
     def accurate(self, dt: float, miss: float) -> float:
         """The step after one of length `dt` whose extrapolation missed by `miss`, relative."""
         wanted = SAFETY * (self.tolerance / miss) ** 0.5 if miss > 0 else GROWTH
-        return dt * min(max(wanted, SHRINK), GROWTH)
+        return float(dt * min(max(wanted, SHRINK), GROWTH))
 
     def first_change(self) -> float:
         """Relative change of the field over the first step for which it is accurate enough."""
-        return self.tolerance**0.5
+        return float(self.tolerance**0.5)
 
 
 def spread(dt: float, remaining: float) -> tuple[float, bool]:

@@ -1,12 +1,13 @@
 """The loop: field -> step -> field, from save time to save time.
 
-One interaction a step. The velocity of a step is the field at its midpoint, extrapolated from the last
-two (Adams-Bashforth), frozen over the Runge-Kutta stages; the first step computes its midpoint instead.
+One interaction a step. The velocity of a step is the field at its midpoint, extrapolated from the
+last two (Adams-Bashforth), frozen over the Runge-Kutta stages; the first step computes its midpoint
+instead.
 
     V_(n+1/2) = V_n + dt/(2 dt_before) (V_n - V_(n-1))
 
-The energy balance is integrated by the trapezoidal rule, of the step's own order. A non-finite field
-stops the run before anything is handed out, so what was saved before stays good.
+The energy balance is integrated by the trapezoidal rule, of the step's own order. A non-finite
+field stops the run before anything is handed out, so what was saved before stays good.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class Driver:
         self._record(dt)
 
     def _proposal(self, remaining: float) -> tuple[float, bool, Velocity]:
-        """Length of the next step, whether it ends the interval, and the velocity it is taken with."""
+        """Length of the next step, whether it ends the interval, and its velocity."""
         if self.state.memory is None:
             return self._first_proposal(remaining)
         memory, field = self.state.memory, self.field

@@ -1,7 +1,7 @@
 """Strong-stability-preserving Runge-Kutta methods as data.
 
-Each stage is new = w0 base + w1 (now - dt div(velocity now)), base the state at the start of the step;
-a convex combination of forward-Euler steps, so what Euler keeps positive stays positive.
+Each stage is new = w0 base + w1 (now - dt div(velocity now)), base the state at the start of the
+step; a convex combination of forward-Euler steps, so what Euler keeps positive stays positive.
 
 Source: Shu and Osher, J. Comput. Phys. 77 (1988) 439.
 """

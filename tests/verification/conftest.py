@@ -1,7 +1,7 @@
 """Independent references: exact flows on the sphere, and neurons integrated on their own.
 
-Nothing here uses the package's activations, kernels, metric or stepping; the cubed sphere is used for
-cell averages of exact densities only, by Gauss quadrature.
+Nothing here uses the package's activations, kernels, metric or stepping; the cubed sphere is used
+for cell averages of exact densities only, by Gauss quadrature.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.polynomial.legendre import leggauss
+
 from bnflow.kernels import Velocity, select
 from bnflow.pde.geometry import CubedSphere, Stations
-from numpy.polynomial.legendre import leggauss
 
 CONDITION_10 = {
     2: [10.0, 1.0],
@@ -28,7 +29,7 @@ CONDITION_10 = {
 def cell_average(sphere: CubedSphere, function: Callable, order: int = 4) -> np.ndarray:
     """(2d, n, .., n): average over every cell of function(points), by Gauss quadrature."""
     nodes, weights = leggauss(order)
-    total, volume = 0.0, 0.0
+    total, volume = np.zeros(sphere.shape), np.zeros(sphere.shape)
     for index in np.ndindex(*[order] * sphere.axes):
         lines = [sphere.xi_centres + 0.5 * sphere.spacing * nodes[i] for i in index]
         points = sphere.points(lines)
@@ -113,9 +114,7 @@ class CircleReluPopulation(_Neurons):
         self.root = _root(covariance)
         j = np.arange(1, modes + 1)
         self.order = np.concatenate([[0, 1], 2 * j])
-        self.weight = np.concatenate(
-            [[2 / np.pi**2, 0.25], 4 / np.pi**2 / (4 * j**2 - 1.0) ** 2]
-        )
+        self.weight = np.concatenate([[2 / np.pi**2, 0.25], 4 / np.pi**2 / (4 * j**2 - 1.0) ** 2])
         self.target = np.exp(1j * np.outer(np.asarray(angles), self.order)).T @ np.asarray(weights)
 
     def __call__(self, u, a, mass):

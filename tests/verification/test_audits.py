@@ -1,10 +1,11 @@
-"""What must hold along every run: mass, positivity, falling risk, the energy balance, the order in time."""
+"""What must hold along every run: mass, positivity, falling risk, energy balance, order in time."""
 
 import tracemalloc
 
-import bnflow
 import numpy as np
 import pytest
+
+import bnflow
 from bnflow.kernels import select
 from bnflow.pde.config import load_config
 from bnflow.pde.density.field import Field
@@ -93,7 +94,7 @@ def test_second_order_in_time() -> None:
 
 
 def test_field_tolerance_bounds_the_error_where_cfl_does_not() -> None:
-    """Outer weights alone: the CFL number of 16 cells would allow steps that are per cents wrong."""
+    """Outer weights alone: the CFL number of 16 cells allows steps that are per cents wrong."""
     base = {
         "network": {"train": ["a"], "activation": "linear"},
         "solver": {"a_cells": 16},

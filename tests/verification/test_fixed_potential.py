@@ -2,13 +2,15 @@
 
     Psi = c.u: a conformal flow, density of a uniform start = dilation^(d-1)
 
-Isotropic: on the grid as it is. Condition 10: the same flow seen in whitened directions v, where the
-velocity is -M(v) grad Psi with batch normalization's mobility and the start is uniform in v; this
-tests metric and transport together. Orders of the last refinement, for L1 and for the mean direction.
+Isotropic: on the grid as it is. Condition 10: the same flow seen in whitened directions v, where
+the velocity is -M(v) grad Psi with batch normalization's mobility and the start is uniform in v;
+this tests metric and transport together. Orders of the last refinement, for L1 and for the mean
+direction.
 """
 
 import numpy as np
 import pytest
+
 from bnflow.pde.geometry import BatchNormMetric, CubedSphere
 
 LEVELS = {2: (64, 128), 3: (16, 32), 4: (8, 16)}
@@ -61,7 +63,9 @@ def errors(exact, case, d: int, cells: int) -> tuple[float, float]:
     end = exact.evolve(sphere, np.ones(sphere.shape), case.velocity, 1.0)
     truth = exact.cell_average(sphere, case.density)
     means = [
-        (sphere.volume * exact.cell_average(sphere, lambda v, i=i: case.density(v) * v[..., i])).sum()
+        (
+            sphere.volume * exact.cell_average(sphere, lambda v, i=i: case.density(v) * v[..., i])
+        ).sum()
         for i in range(d)
     ]
     mean = (sphere.centres * (sphere.volume * end)[..., None]).reshape(-1, d).sum(axis=0)

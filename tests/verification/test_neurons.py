@@ -4,12 +4,13 @@ The reference shares no code with the package: its kernel is a Fourier series (c
 rows (sphere), its clock classical RK4. Its own error, by refinement, is below 3e-5 relative.
 """
 
-import bnflow
 import numpy as np
 import pytest
+from scipy.special import erf
+
+import bnflow
 from bnflow.pde.config import load_config
 from bnflow.pde.problem import Problem
-from scipy.special import erf
 
 TIMES = [0.0, 0.5, 1.0, 2.0]
 TWO_POINT = [-0.5, 0.8]

@@ -4,10 +4,11 @@ f = beta.xt with beta = int a v drho, so beta' = -C (beta - c) and R = |beta - c
 C = int v v' drho (fixed; uniform in u) and c the teacher's vector.
 """
 
-import bnflow
 import numpy as np
 import pytest
 from scipy.linalg import expm
+
+import bnflow
 
 TIMES = [0.0, 0.5, 1.0, 2.0, 5.0]
 WEIGHTS, ANGLES = np.array([1.0, -0.5]), np.array([0.3, 1.9])

@@ -1,11 +1,12 @@
 """A bump turned once around, through panel faces, edges and corners, comes back.
 
-The rotation plane is span{e_1, (0, 1, .., 1)}: for d = 3 the path runs face centre, corner-side edge,
-face centre. Bounds are the MC rows of the measured table (numerics: solid-body rotation) x 1.2.
+The rotation plane is span{e_1, (0, 1, .., 1)}; for d = 3 the path crosses faces and panel edges.
+Bounds are the MC rows of the measured table of the discretization, x 1.2.
 """
 
 import numpy as np
 import pytest
+
 from bnflow.pde.geometry import CubedSphere
 
 SHARPNESS = {2: 20.0, 3: 20.0, 4: 10.0}
