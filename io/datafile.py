@@ -13,9 +13,11 @@ from __future__ import annotations
 import csv
 import difflib
 import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import h5py
 import numpy as np
@@ -37,7 +39,7 @@ def read_table(path: Path, data: FileData, with_targets: bool) -> Table:
         raise InputError(f"data.path: no file {path}{_near(path)}")
     try:
         inputs, targets = _READERS[path.suffix](path, data, with_targets)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         detail = " ".join(str(error).split())[:120]
@@ -48,7 +50,10 @@ def read_table(path: Path, data: FileData, with_targets: bool) -> Table:
 
 
 def _from_npz(path: Path, data: FileData, with_targets: bool) -> tuple[Any, Any]:
-    with np.load(path, allow_pickle=False) as arrays:
+    arrays = np.load(path, allow_pickle=False)
+    if isinstance(arrays, np.ndarray):
+        raise ValueError("a single array, not an archive")
+    with arrays:
         return _named(path, arrays, data, with_targets)
 
 

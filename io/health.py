@@ -45,9 +45,9 @@ def _view_line(folder: Path) -> str:
 def _resume_line(folder: Path, snapshots: list[str]) -> str:
     for path in sorted((folder / RESTARTS).glob("*.h5"), reverse=True):
         try:
-            state = read_restart(path)
+            read_restart(path)
         except (OSError, KeyError):
             continue
         if path.name in snapshots:
-            return f"resume     from step {int(state['step'])}, by the same bnflow run command"
+            return f"resume     from step {int(path.stem)}, by the same bnflow run command"
     return "resume     not possible: no restart state whose snapshot is whole"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .density.field import Field
 from .density.flow import Flow
 from .density.state import State
+from .network.data import Population
 
 Array = NDArray[np.float64]
 
@@ -52,7 +53,7 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     cell_mass = flow.cell_volume * moments
     along = flow.cell_volume.ravel() @ state.rho.reshape(-1, state.axis.count) * state.axis.weight
     reached = np.abs(state.axis.values[along > TRACE_MASS])
-    known = flow.problem.teacher is not None and np.isnan(flow.interaction.test_risk(cell_mass[1]))
+    known = isinstance(flow.problem.data, Population)
     v = flow.whitened.reshape(-1, flow.problem.dimension)
     values: dict[str, float | Array] = {
         "risk": field.risk,

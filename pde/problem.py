@@ -58,11 +58,6 @@ class Problem:
         if isinstance(config.target, TeacherTarget):
             teacher = Teacher.from_config(config.target, network.activation)
         data = _data(config, teacher, table)
-        if teacher is not None and teacher.directions.shape[1] != len(data.mean):
-            raise InputError(
-                f"target.directions: {teacher.directions.shape[1]} entries each, "
-                f"but the data have d = {len(data.mean)}"
-            )
         return cls(
             activation(network.activation),
             BatchNormMetric(data.covariance, network.weight_norm),

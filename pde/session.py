@@ -111,7 +111,8 @@ def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
     if needed > memory:
         raise InputError(
             f"solver.cells = {solver.cells}, a_cells = {a_cells} in d = {d}: "
-            f"{directions:,} directions need {_size(needed)}, and there are {_size(memory)}; give fewer cells"
+            f"{directions:,} directions need {_size(needed)}, and there are {_size(memory)}; "
+            "give fewer cells"
         )
 
 

@@ -18,8 +18,8 @@ from .activations import REMAINDERS
 
 Array = NDArray[np.float64]
 
-POINTS = 256  # a tile: points x rows of float64 is 512 KiB
-ROWS = 256
+POINTS = 256  # a tile: points x rows of float64 is 256 KiB
+ROWS = 128
 
 
 def _tiles(length: int, size: int) -> Iterator[slice]:

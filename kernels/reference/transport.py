@@ -14,6 +14,7 @@ Work goes in blocks of rows that stay in cache; no temporary is larger than a bl
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from .limiter import balanced_slopes, mc_slope
 Array = NDArray[np.float64]
 
 BLOCK_CELLS = 32_768  # 256 KiB a temporary
-SUBNORMAL = 1e-300  # far tails decay into numbers that have no relative precision
+SUBNORMAL = 1e-290  # far tails decay into numbers without relative precision
 
 
 def transport(
@@ -42,35 +43,32 @@ def transport(
     connectivity: Connectivity,
 ) -> None:
     """One Runge-Kutta stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
-    axes = len(velocity.faces)
-    ghosts = outer_states = None
-    if axes:
-        ghosts = ghost_layer(rho, axes, connectivity) if scheme == "muscl" else None
-        outer_states = exchange(_edge_states(rho, ghosts, axes), connectivity)
+    slabs = _Slabs.of(rho, len(velocity.faces), scheme, connectivity)
     for panels, rows in _blocks(rho.shape):
-        block = rho[panels, rows]
-        change = np.zeros_like(block)
-        for axis in range(axes):
-            _sphere_flux(
-                change, rho, panels, rows, axis, velocity.faces[axis], a_values, ghosts,
-                outer_states,
-            )  # fmt: skip
+        part = rho[panels, rows]
+        change = np.zeros_like(part)
+        for axis, faces in enumerate(velocity.faces):
+            lines = _Lines.through(rho, panels, rows, axis, slabs)
+            flux = _upwind(*lines.face_states(), lines.own(faces, panels, rows), a_values)
+            along = np.moveaxis(change, 1 + axis, 1)
+            along += flux[:, 1:]
+            along -= flux[:, :-1]
         change /= volume[panels, rows][..., None]
         if velocity.outer is not None and a_width is not None:
-            _outer_flux(change, block, velocity.outer[panels, rows], a_width, scheme)
+            _outer_flux(change, part, velocity.outer[panels, rows], a_width, scheme)
         change *= -dt
-        change += block
+        change += part
         change *= weights[1]
         if base is not None and weights[0]:
             change += weights[0] * base[panels, rows]
-        _lift_subnormal(change)
+        _flush_subnormal(change)
         out[panels, rows] = change
 
 
-def _lift_subnormal(values: Array) -> None:
-    """Set to 0 what rounding of subnormal numbers left below; a larger negative stays in sight."""
-    if -SUBNORMAL < values.min() < 0.0:
-        values[values < 0.0] = 0.0
+def _flush_subnormal(values: Array) -> None:
+    """Set to 0 what has decayed below all precision: it may round to below 0, and it is slow."""
+    if values.min() < SUBNORMAL:
+        values[np.abs(values) < SUBNORMAL] = 0.0
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -84,80 +82,85 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
             yield slice(p, min(p + at_once, panels)), slice(i, min(i + height, rows))
 
 
-def _edge_states(rho: Array, ghosts: Array | None, axes: int) -> Array:
-    """Slabs: every panel's own inside state on its edge faces."""
-    first = edge_layer(rho, 0, axes)
-    if ghosts is None:
-        return first
-    second = edge_layer(rho, 1, axes)
-    return first + 0.5 * mc_slope(first - second, ghosts - first)  # slope towards the edge
+@dataclass(frozen=True)
+class _Slabs:
+    """What lies beyond every panel edge: the neighbours' cells, for slopes (None: no slopes), and
+    their own states on the shared faces.
+    """
+
+    cells: Array | None
+    states: Array
+
+    @classmethod
+    def of(cls, rho: Array, axes: int, scheme: Scheme, connectivity: Connectivity) -> _Slabs:
+        if not axes:
+            return cls(None, np.empty(0))
+        first = edge_layer(rho, 0, axes)
+        if scheme == "upwind":
+            return cls(None, exchange(first, connectivity))
+        ghosts = ghost_layer(rho, axes, connectivity)
+        slope = mc_slope(first - edge_layer(rho, 1, axes), ghosts - first)  # towards the edge
+        return cls(ghosts, exchange(first + 0.5 * slope, connectivity))
 
 
-def _sphere_flux(
-    change: Array,
-    rho: Array,
-    panels: slice,
-    rows: slice,
-    axis: int,
-    faces: Array,
-    a_values: Array,
-    ghosts: Array | None,
-    outer_states: Array | None,
-) -> None:
-    """Add the outgoing fluxes through the faces normal to `axis` to `change`."""
-    assert outer_states is not None
-    lines = np.moveaxis(rho[panels], 1 + axis, 1)
-    flux_measure = np.moveaxis(faces[panels], 1 + axis, 1)
-    low_edge, high_edge = outer_states[panels, axis, 0], outer_states[panels, axis, 1]
-    if axis == 0:
-        start, stop = rows.start, rows.stop
-        own_ghosts = None if ghosts is None else (ghosts[panels, 0, 0], ghosts[panels, 0, 1])
-        flux_measure = flux_measure[:, start : stop + 1]
-    else:
-        start, stop = 0, lines.shape[1]
-        lines = lines[:, :, rows]  # the rows are the first of the other axes
-        flux_measure = flux_measure[:, :, rows]
-        low_edge, high_edge = low_edge[:, rows], high_edge[:, rows]
-        own_ghosts = None
-        if ghosts is not None:
-            own_ghosts = (ghosts[panels, axis, 0][:, rows], ghosts[panels, axis, 1][:, rows])
-    left, right = _face_states(lines, start, stop, own_ghosts, low_edge, high_edge)
-    flux = _upwind(left, right, flux_measure, a_values)
-    out = np.moveaxis(change, 1 + axis, 1)
-    out += flux[:, 1:]
-    out -= flux[:, :-1]
+@dataclass(frozen=True)
+class _Lines:
+    """The coordinate lines of one axis through a block, as the second axis of `cells`.
 
+    start, stop : the part of the lines that the block has; whole lines but along its own rows
+    low, high : (ghost cells or None, states) beyond the two ends of the lines
+    """
 
-def _face_states(
-    lines: Array,
-    start: int,
-    stop: int,
-    ghosts: tuple[Array, Array] | None,
-    low_edge: Array,
-    high_edge: Array,
-) -> tuple[Array, Array]:
-    """States left and right of the faces start .. stop of cells along axis 1 of `lines`."""
-    n = lines.shape[1]
-    first, last = max(start - 1, 0), min(stop + 1, n)  # the cells whose states the faces need
-    cells = lines[:, first:last]
-    if ghosts is None:
-        below = above = cells
-    else:
-        reach = [lines[:, max(first - 1, 0) : min(last + 1, n)]]
+    axis: int
+    cells: Array
+    start: int
+    stop: int
+    low: tuple[Array | None, Array]
+    high: tuple[Array | None, Array]
+
+    @classmethod
+    def through(cls, rho: Array, panels: slice, rows: slice, axis: int, slabs: _Slabs) -> _Lines:
+        cut = (panels,) if axis == 0 else (panels, rows)  # the rows are the first tangential axis
+        ends = []
+        for side in range(2):
+            ghosts = None if slabs.cells is None else slabs.cells[:, axis, side][cut]
+            ends.append((ghosts, slabs.states[:, axis, side][cut]))
+        cells = np.moveaxis(rho[cut], 1 + axis, 1)
+        span = (rows.start, rows.stop) if axis == 0 else (0, cells.shape[1])
+        return cls(axis, cells, *span, *ends)
+
+    def own(self, faces: Array, panels: slice, rows: slice) -> Array:
+        """The block's part of an array on the faces of this axis, along the second axis."""
+        if self.axis == 0:
+            return faces[panels, rows.start : rows.stop + 1]
+        return np.moveaxis(faces[panels, rows], 1 + self.axis, 1)
+
+    def face_states(self) -> tuple[Array, Array]:
+        """States left and right of the faces start .. stop."""
+        n = self.cells.shape[1]
+        first, last = max(self.start - 1, 0), min(self.stop + 1, n)  # cells that the faces need
+        below, above = self._states(first, last)
+        left, right = above[:, : self.stop - first], below[:, self.start - first :]
+        if self.start == 0:
+            left = np.concatenate([self.low[1][:, None], left], axis=1)
+        if self.stop == n:
+            right = np.concatenate([right, self.high[1][:, None]], axis=1)
+        return left, right
+
+    def _states(self, first: int, last: int) -> tuple[Array, Array]:
+        """States of the cells first .. last - 1 on their low and high faces."""
+        cells, n = self.cells[:, first:last], self.cells.shape[1]
+        if self.low[0] is None or self.high[0] is None:
+            return cells, cells
+        reach = [self.cells[:, max(first - 1, 0) : min(last + 1, n)]]
         if first == 0:
-            reach.insert(0, ghosts[0][:, None])
+            reach.insert(0, self.low[0][:, None])
         if last == n:
-            reach.append(ghosts[1][:, None])
+            reach.append(self.high[0][:, None])
         difference = np.diff(np.concatenate(reach, axis=1), axis=1)
         half = mc_slope(difference[:, :-1], difference[:, 1:])
         half *= 0.5
-        above, below = cells + half, cells - half
-    left, right = above[:, : stop - first], below[:, start - first :]
-    if start == 0:
-        left = np.concatenate([low_edge[:, None], left], axis=1)
-    if stop == n:
-        right = np.concatenate([right, high_edge[:, None]], axis=1)
-    return left, right
+        return cells - half, cells + half
 
 
 def _upwind(left: Array, right: Array, measure: Array, a_values: Array) -> Array:

@@ -103,7 +103,7 @@ class LogTimes(Table):
 class Stop(Table):
     """Reasons to end early."""
 
-    risk: float | None = key(None, "End once the risk is below this.", gt=0)
+    risk: float | None = key(None, "End, and save, at the first step with a risk below this.", gt=0)
 
 
 class Time(Table):

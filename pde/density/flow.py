@@ -47,6 +47,7 @@ class Flow:
         self.cell_volume = self.volume * norm ** (problem.dimension - 1)
         self.whitened = problem.metric.whitened(self.sphere.centres)
         self.face_weights = [-w / norm**2 for w in self.sphere.face_weights]
+        self._middle: Array | None = None
         stations = Stations(self.sphere)
         self.interaction: Interaction
         if isinstance(problem.data, Samples):
@@ -120,7 +121,9 @@ class Flow:
     def advance(self, state: State, velocity: Velocity, dt: float) -> None:
         """One step of the density under a frozen velocity (SSP-RK2); the clock is the driver's."""
         first, last = SSP_RK2
-        middle = np.empty_like(state.rho)
+        if self._middle is None or self._middle.shape != state.rho.shape:
+            self._middle = np.empty_like(state.rho)  # kept: a step allocates no field
+        middle = self._middle
         self._stage(middle, state.rho, None, first, velocity, dt, state.axis)
         self._stage(state.rho, middle, state.rho, last, velocity, dt, state.axis)
 

@@ -179,6 +179,12 @@ def _normalised(
 
 def _taught(samples: Samples, teacher: Teacher, seed: int) -> Samples:
     """The same inputs with a teacher's targets, on inputs whitened by the rows themselves."""
+    given, d = teacher.directions.shape[1], samples.inputs.shape[1]
+    if given != d:
+        raise InputError(
+            f"target.directions: {given} entries each, but the file's inputs have d = {d}; "
+            f"give vectors of length {d}"
+        )
 
     def targets(inputs: Array, stream: int) -> Array:
         noise = generator(seed, NOISE + 10 * stream).standard_normal(len(inputs))

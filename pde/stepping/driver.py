@@ -81,13 +81,16 @@ class Driver:
             self.state.peak_field = norm(self.field.h, self.flow.volume)
             yield self._frame()
         for time in self.saves:
-            if time <= self.state.time:
+            if time <= self.state.time or self._low_enough():
                 continue
-            while self.state.time < time:
+            while self.state.time < time and not self._low_enough():
                 self._step(time)
             yield self._frame()
-            if self.stop_risk is not None and self.field.risk <= self.stop_risk:
+            if self._low_enough():
                 return
+
+    def _low_enough(self) -> bool:
+        return self.stop_risk is not None and self.field.risk <= self.stop_risk
 
     def _observe(self) -> None:
         self.moments = self.flow.moments(self.state)

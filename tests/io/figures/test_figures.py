@@ -110,7 +110,9 @@ def test_remarks_say_what_is_invisible_and_unresolved(make_run: Callable[..., Ru
 
 
 @pytest.mark.parametrize("d", [2, 3, 4])
-def test_every_direction_is_in_the_cell_that_is_nearest_in_its_panel(make_layout: Make, d: int) -> None:
+def test_every_direction_is_in_the_cell_that_is_nearest_in_its_panel(
+    make_layout: Make, d: int
+) -> None:
     layout = make_layout(d, SIZES[d][0])
     cells = np.arange(layout.cell_volume.size).reshape(layout.cell_volume.shape)
     np.testing.assert_array_equal(cell_of(layout, layout.direction_raw), cells)

@@ -1,0 +1,99 @@
+"""What a run's folder holds: every file is judged, nothing is changed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bnflow.io.health import describe_folder
+from bnflow.io.store import Store
+from bnflow.kernels.errors import InputError
+from bnflow.pde.frame import Frame, Layout
+
+
+@pytest.fixture
+def written(
+    tmp_path: Path,
+    make_layout: Callable[..., Layout],
+    make_frame: Callable[..., Frame],
+    config_text: Callable[[int], str],
+) -> Path:
+    """A finished run of four saved times, steps 0 to 3."""
+    layout, folder = make_layout(), tmp_path / "run"
+    with Store.create(
+        folder, layout=layout, config_toml=config_text(2), provenance={"seed": 0}
+    ) as store:
+        for step in range(4):
+            frame = make_frame(layout, step, since=max(step - 1, 0))
+            store.append(replace(frame, restart={**frame.restart, "step": np.array(step)}))
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def spoil(path: Path) -> None:
+    """Flip a byte in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(bytes(content))
+
+
+def kinds(lines: list[str]) -> list[str]:
+    return [line.split()[0] for line in lines]
+
+
+def test_a_whole_run_is_good_and_says_where_it_can_go_on(written: Path) -> None:
+    before = contents(written)
+    lines = describe_folder(written)
+    assert kinds(lines) == ["good"] * 5 + ["resume"]
+    assert lines[0].endswith("4 saved times, complete")
+    assert lines[2].endswith("t = 0.1, step 1")
+    assert "from step 3" in lines[-1]
+    assert contents(written) == before
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_spoilt_snapshot_is_named_and_the_others_still_judged(step: int, written: Path) -> None:
+    path = written / "snap" / f"{step:09d}.h5"
+    spoil(path)
+    before = contents(written)
+    lines = describe_folder(written)
+    assert kinds(lines).count("good") == 4
+    (damaged,) = [line for line in lines if line.startswith("damaged")]
+    assert str(path) in damaged
+    # a resume needs snapshot and restart of one step
+    assert f"from step {2 if step == 3 else 3}" in lines[-1]
+    assert contents(written) == before
+
+
+def test_a_cut_off_restart_leaves_the_one_before(written: Path) -> None:
+    path = written / "restart" / "000000003.h5"
+    path.write_bytes(path.read_bytes()[:100])
+    assert "from step 2" in describe_folder(written)[-1]
+    (written / "restart" / "000000002.h5").unlink()
+    assert "not possible" in describe_folder(written)[-1]
+
+
+def test_a_spoilt_view_does_not_hide_the_snapshots(written: Path) -> None:
+    (written / "trajectory.h5").write_bytes(b"not HDF5")
+    lines = describe_folder(written)
+    assert kinds(lines) == ["damaged", *["good"] * 4, "resume"]
+    assert all(len(line.splitlines()) == 1 for line in lines)
+
+
+def test_a_run_that_is_being_written_is_told(written: Path) -> None:
+    with Store.reopen(written):
+        assert describe_folder(written)[-1].startswith("in use")
+    assert not describe_folder(written)[-1].startswith("in use")
+
+
+@pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()])
+def test_a_folder_without_a_run_is_one_line(make: Callable[[Path], Any], tmp_path: Path) -> None:
+    make(tmp_path / "other")
+    with pytest.raises(InputError, match="holds no run"):
+        describe_folder(tmp_path / "other")

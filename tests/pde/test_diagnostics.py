@@ -1,0 +1,158 @@
+"""Audits of densities whose answers are known, or summed cell by cell."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bnflow.pde import diagnostics
+from bnflow.pde.config import load_config
+from bnflow.pde.density.state import State
+from bnflow.pde.session import Session
+
+Make = Callable[..., Session]
+TRAIN = [["w", "a"], ["w"], ["a"]]
+
+
+def tilted(made: Session) -> State:
+    """A density that depends on direction and a, of mass one."""
+    state, flow = made.initial_state(), made.flow
+    a, u = state.axis.values, flow.sphere.centres
+    state.rho *= np.exp(0.7 * u[..., :1] * a + 0.2 * u[..., -1:])
+    state.rho /= (state.rho * flow.cell_volume[..., None]).sum() * state.axis.weight
+    return state
+
+
+@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize("train", TRAIN)
+def test_dissipation_is_the_mean_square_speed_of_what_is_trained(
+    d: int, train: list[str], session: Make
+) -> None:
+    made = session(d, network__train=train, network__weight_norm=1.5)
+    state, flow = tilted(made), made.flow
+    moments = flow.moments(state)
+    field = flow.field(state)
+    gradient = flow.interaction.respond(moments[1] * flow.cell_volume).gradient
+    total = 0.0
+    for cell in np.ndindex(*flow.sphere.shape):
+        for i, a in enumerate(state.axis.values):
+            mass = state.rho[(*cell, i)] * flow.cell_volume[cell] * state.axis.weight
+            if "a" in train:
+                total += mass * field.h[cell] ** 2
+            if "w" in train:
+                total += mass * a**2 * (gradient[cell] @ gradient[cell]) / 1.5**2
+    assert diagnostics.dissipation(flow, field, moments) == pytest.approx(total, rel=1e-12)
+
+
+@pytest.mark.parametrize("train", TRAIN)
+def test_dissipation_is_the_rate_at_which_the_risk_falls(train: list[str], session: Make) -> None:
+    """dR/dt = -D, by a short Euler step; D is a sum over centres, second order in the cell size."""
+    made = session(network__train=train, solver__cells=32, solver__a_cells=24)
+    state, flow = tilted(made), made.flow
+    field, dt = flow.field(state), 1e-5
+    after = flow.field(flow.euler(state, field.velocity, dt))
+    rate = diagnostics.dissipation(flow, field, flow.moments(state))
+    assert (field.risk - after.risk) / dt == pytest.approx(rate, rel=1e-2)
+
+
+def test_entropy_of_a_uniform_law_is_minus_log_of_its_volume(session: Make) -> None:
+    """And empty cells count 0 log 0 = 0."""
+    made = session(initial__a={"kind": "uniform", "range": [-1, 1]}, solver__a_range=[-1.5, 1.5])
+    state = made.initial_state()
+    assert (state.rho == 0).any()
+    assert diagnostics.entropy(made.flow, state) == pytest.approx(-np.log(2 * np.pi * 2), rel=1e-12)
+
+
+def test_wall_mass_is_that_of_the_two_outermost_cells_of_each_side(session: Make) -> None:
+    made = session()
+    state, flow = tilted(made), made.flow
+    law = (flow.cell_volume[..., None] * state.rho).sum(tuple(range(2))) * state.axis.weight
+    low, high = diagnostics.wall_mass(flow, state)
+    assert low == pytest.approx(law[:2].sum(), rel=1e-13)
+    assert high == pytest.approx(law[-2:].sum(), rel=1e-13)
+
+
+@pytest.mark.parametrize(("width", "unresolved"), [(1.5, True), (2.5, True), (4.0, False)])
+@pytest.mark.parametrize("along", ["a", "direction"])
+def test_ridges_narrower_than_three_cells_are_counted(
+    width: float, unresolved: bool, along: str, session: Make
+) -> None:
+    """A Gaussian ridge of that many cells at half height, in the middle of a panel or of a."""
+    made = session(solver__cells=15, solver__a_cells=15)
+    state, flow = made.initial_state(), made.flow
+    ridge = np.exp(-4 * np.log(2) * ((np.arange(15) - 7) / width) ** 2)
+    other = np.ones(15) if along == "a" else np.linspace(1, 2, 15)
+    shape = np.outer(other, ridge) if along == "a" else np.outer(ridge, other)
+    state.rho = np.broadcast_to(shape, state.rho.shape).copy()
+    mass = (state.rho * flow.cell_volume[..., None]).sum() * state.axis.weight
+    share = diagnostics.unresolved_mass(flow, state) / mass
+    crest = (1 / ridge.sum()) if unresolved else 0.0
+    assert share == pytest.approx(crest, rel=1e-12)
+
+
+def test_neighbours_in_a_list_are_not_compared(session: Make) -> None:
+    law = {"kind": "two-point", "values": [-1.0, 1.0]}
+    made = session(initial__a=law, network__train=["w"])
+    assert diagnostics.unresolved_mass(made.flow, made.initial_state()) == 0.0
+
+
+def test_the_defect_is_relative_to_what_the_energy_has_fallen(session: Make) -> None:
+    state = session().initial_state()
+    state.start_energy, state.dissipated = 2.0, 0.9
+    assert diagnostics.defect(state, 1.0) == pytest.approx(0.1)
+    assert np.isnan(diagnostics.defect(state, 2.0))
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_the_audit_sums_over_cells(d: int, session: Make) -> None:
+    made = session(d)
+    state, flow = tilted(made), made.flow
+    moments, field = flow.moments(state), flow.field(state)
+    got: dict[str, Any] = diagnostics.audit(flow, state, field, moments)
+    mass = state.rho * flow.cell_volume[..., None] * state.axis.weight
+    a = state.axis.values
+    assert got["mass"] == pytest.approx(1, abs=1e-13)
+    assert got["a_mean"] == pytest.approx((mass * a).sum(), abs=1e-13)
+    assert got["a_second_moment"] == pytest.approx((mass * a**2).sum(), rel=1e-12)
+    assert got["min_density"] == state.rho.min()
+    assert got["sup_h"] == np.abs(field.h).max()
+    assert got["risk"] == got["free_energy"] == field.risk
+    v = flow.whitened.reshape(-1, d)
+    second = np.einsum("ka,ki,kj->ij", mass.reshape(len(v), -1), v, v)
+    np.testing.assert_allclose(got["w_second_moment"], second, rtol=0, atol=1e-14)
+    assert np.trace(got["w_second_moment"]) == pytest.approx(1, abs=1e-13)
+    known_law = d == 2
+    assert (got["population_risk"] == got["risk"]) == known_law
+    assert np.isnan(got["test_risk"]) == known_law
+    assert np.isnan(got["population_risk"]) != known_law
+
+
+def test_a_max_ignores_cells_with_a_trace_of_mass(session: Make) -> None:
+    made = session()
+    state, flow = made.initial_state(), made.flow
+    state.rho[...] = 0
+    state.rho[0, 0, 4] = 1.0
+    state.rho[0, 0, 11] = 1e-12
+    field = flow.field(state)
+    got = diagnostics.audit(flow, state, field, flow.moments(state))
+    assert got["a_max"] == abs(state.axis.values[4])
+
+
+def test_no_wall_is_watched_where_a_is_frozen(session: Make) -> None:
+    made = session(network__train=["w"])
+    state = made.initial_state()
+    state.rho[..., 0] = 1.0
+    got = diagnostics.audit(made.flow, state, made.flow.field(state), made.flow.moments(state))
+    assert got["wall_mass"] == 0.0
+
+
+@pytest.mark.parametrize("held_out", [0.0, 0.2])
+def test_sampled_data_never_claim_the_laws_risk(held_out: float, session: Make) -> None:
+    """population_risk is for a law that is known in closed form; rows are a sample of it."""
+    changes = {"data.test_fraction": held_out, "data.kind": "sampled", "data.samples": 30}
+    made = Session.prepare(load_config(None, {"solver.cells": 4, "solver.a_cells": 8, **changes}))
+    state = made.initial_state()
+    got = diagnostics.audit(made.flow, state, made.flow.field(state), made.flow.moments(state))
+    assert np.isnan(np.asarray(got["population_risk"]))
+    assert np.isnan(np.asarray(got["test_risk"])) == (held_out == 0.0)

@@ -1,0 +1,88 @@
+"""From a configuration to something that runs, and what it will cost."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bnflow.kernels.errors import InputError
+from bnflow.pde.config import load_config
+from bnflow.pde.session import Session, plan
+
+Make = Callable[..., Session]
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_the_layout_carries_the_grid_its_volumes_and_both_directions(d: int, session: Make) -> None:
+    made = session(d, network__weight_norm=1.5)
+    layout = made.layout(made.initial_state())
+    metric = made.problem.metric
+    assert layout.dimension == d
+    assert layout.panel.tolist() == list(range(2 * d))
+    area = {2: 2 * np.pi, 3: 4 * np.pi}[d] * 1.5 ** (d - 1)
+    assert layout.cell_volume.sum() == pytest.approx(area, rel=1e-13)
+    # the panel's own coordinates and the stored points are one grid
+    last = layout.direction_raw[-1]
+    np.testing.assert_allclose(
+        np.arctan(last[..., 0] / last[..., -1]),
+        np.broadcast_to(layout.xi.reshape(-1, *[1] * (d - 2)), last.shape[:-1]),
+        atol=1e-14,
+    )
+    through = layout.direction_raw @ metric.square_root
+    through /= np.linalg.norm(through, axis=-1, keepdims=True)
+    np.testing.assert_allclose(layout.direction_whitened, through, atol=1e-14)
+    np.testing.assert_array_equal(layout.data_covariance, metric.covariance)
+    assert layout.a_width == pytest.approx(np.diff(layout.a_values)[0])
+    assert (layout.target_shift, layout.target_scale, layout.input_basis) == (0.0, 1.0, None)
+
+
+def test_a_list_has_no_cell_width(session: Make) -> None:
+    made = session(initial__a={"kind": "two-point"}, network__train=["w"])
+    layout = made.layout(made.initial_state())
+    assert layout.a_width is None
+    assert layout.a_values.tolist() == [-1.0, 1.0]
+
+
+def test_the_driver_is_told_the_configuration(session: Make) -> None:
+    made = session(time__cfl=0.3, solver__tolerance=1e-2, time__stop={"risk": 0.01})
+    driver = made.driver()
+    assert (driver.control.cfl, driver.control.tolerance, driver.stop_risk) == (0.3, 1e-2, 0.01)
+    assert driver.saves == (0.0, 0.1, 0.25, 0.4)
+    assert driver.extend
+    assert not session(solver__a_range=[-5, 5]).driver().extend
+
+
+@pytest.mark.parametrize(
+    ("d", "directions", "pairs"), [(2, 4 * 6, 0), (3, 6 * 4 * 4, 40 * 6 * 4 * 4 // 2)]
+)
+def test_the_plan_counts_cells_memory_pairs_and_steps(
+    d: int, directions: int, pairs: int, session: Make
+) -> None:
+    made = session(d)
+    told = plan(made)
+    assert (told.directions, told.a_cells, told.pairs, told.saves) == (directions, 12, pairs, 4)
+    assert told.field_bytes == 8 * directions * 12
+    taken = list(made.driver().frames())[-1].step
+    assert 0.3 * taken < told.steps <= 3 * taken  # the start's length, not the later ones
+    text = "\n".join(told.lines())
+    assert f"{directions * 12:,}" in text
+    assert ("of direction and row a step" in text) == (d == 3)
+
+
+def test_the_head_line_says_what_runs(session: Make) -> None:
+    told = session(3).describe()
+    assert told.startswith("relu network, d = 3, 6 x 4 x 4 directions, muscl, direct sums over 40")
+    assert told.endswith("numpy")
+
+
+def test_a_gpu_that_is_absent_is_an_error_before_anything_is_built() -> None:
+    with pytest.raises(InputError, match=r'run\.backend = "cuda"'):
+        Session.prepare(load_config(None, ["run.backend=cuda"]))
+
+
+def test_what_is_prepared_twice_is_the_same(session: Make) -> None:
+    one, two = (session(3).initial_state() for _ in range(2))
+    assert (one.rho == two.rho).all()
+    fields: list[Any] = [session(3).flow.field(state) for state in (one, two)]
+    assert (fields[0].h == fields[1].h).all()
