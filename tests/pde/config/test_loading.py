@@ -47,7 +47,7 @@ values = st.recursive(
 def outcome(source: object, overrides: object = ()) -> Config | None:
     """The config, or None after an error that keeps the promise of one line."""
     try:
-        config = load_config(source, overrides)  # type: ignore[arg-type]
+        config = load_config(source, overrides)
     except InputError as error:
         message = str(error)
         assert message.strip()
@@ -109,7 +109,7 @@ def test_nesting_without_end_is_told() -> None:
 def test_nothing_given_is_the_packaged_circle_teacher() -> None:
     config = load_config()
     assert config.data.kind == "population"
-    assert config.target.weights == (1.0, -0.5)  # type: ignore[union-attr]
+    assert config.target.weights == (1.0, -0.5)
     assert config == load_config("circle-teacher")
     assert config.base == load_config("circle-teacher").base
     assert (config.base / "circle-teacher.toml").is_file()
@@ -130,7 +130,7 @@ def test_arrays_tuples_and_numpy_scalars_are_taken() -> None:
             "time": {"end": np.float32(2.0)},
         }
     )
-    assert config.data.covariance == ((4.0, 0.0), (0.0, 1.0))  # type: ignore[union-attr]
+    assert config.data.covariance == ((4.0, 0.0), (0.0, 1.0))
     assert config.solver.cells == 8
     assert config.time.end == 2.0
 
@@ -155,7 +155,7 @@ def test_overrides_as_text() -> None:
 def test_an_override_takes_the_place_of_its_alternative() -> None:
     config = load_config(None, ["time.save_every=1", "target.directions=[[0, 2], [1, 1]]"])
     assert config.time.save is None
-    assert config.target.angles is None  # type: ignore[union-attr]
+    assert config.target.angles is None
     back = load_config(config, ["time.save.log=[0.1, 1, 3]"])
     assert back.time.save_every is None
     assert back.time.saves() == pytest.approx((0.0, 0.1, 10**-0.5, 1.0, 5.0), rel=1e-14)
