@@ -7,6 +7,7 @@ run = bnflow.open("runs/first")
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .io.datafile import read_table
@@ -30,6 +32,7 @@ from .pde.session import Plan, Session
 from .pde.session import plan as plan_session
 from .pde.stepping.driver import Report
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Source = str | PathLike[str] | Mapping[str, Any] | Config | None
 
 
@@ -70,13 +73,15 @@ def solve(
     """
     settings = load_config(config, _dotted(overrides))
     stored = None if out is None else _stored(Path(out), settings)
-    if stored is not None and stored.status == "complete" and stored.config == settings:
-        warnings.warn(f"{out} is already complete", Notice, stacklevel=2)
-        return stored
+    complete = stored is not None and stored.status == "complete" and stored.config == settings
+    if complete and (settings.data_path is None or not settings.data_path.exists()):
+        return _already(stored)
     table = _table(settings)
     if stored is not None and table is not None:
         _refuse_changed_rows(stored, table)
-    with threadpool_limits(limits=1, user_api="blas"):
+    if complete:
+        return _already(stored)
+    with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
         session = Session.prepare(settings, table)
         if out is None:
             return _in_memory(session, progress, table)
@@ -101,14 +106,20 @@ def health(path: str | PathLike[str]) -> list[str]:
 
 
 def _dotted(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables given as keywords change their keys and leave the others."""
+    """Tables change their keys and leave the others; a table with a `kind` is a new one."""
     flat: dict[str, Any] = {}
     for name, value in overrides.items():
-        if "." not in name and isinstance(value, Mapping):
-            flat.update({f"{name}.{key}": entry for key, entry in value.items()})
+        if isinstance(value, Mapping) and "kind" not in value:
+            flat.update({f"{name}.{key}": each for key, each in _dotted(value).items()})
         else:
             flat[name] = value
     return flat
+
+
+def _already(stored: Run | None) -> Run:
+    assert stored is not None
+    warnings.warn(f"{stored.path} is already complete", Notice, stacklevel=3)
+    return stored
 
 
 def _stored(out: Path, config: Config) -> Run | None:
@@ -183,6 +194,8 @@ def _on_disk(
             store.close("failed")
             raise
         except OSError as error:
+            if error.errno in _FULL:
+                raise  # what was saved is whole; the run goes on when there is room
             raise InputError(
                 f"{out}: cannot write ({error.strerror or error}); what was saved is whole, "
                 "the same command goes on from there"

@@ -19,7 +19,7 @@ from .progress import Silent, progress
 if TYPE_CHECKING:
     from ..io.run import Run
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ import csv
 import difflib
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -35,11 +35,13 @@ def read_table(path: Path, data: FileData, with_targets: bool) -> Table:
 
     Raises InputError for a missing file, a wrong name, a text or a NaN where a number should be.
     """
+    if path.is_dir():
+        raise InputError(f"data.path: {path} is a folder; give a .npz, .csv or .h5 file in it")
     if not path.is_file():
         raise InputError(f"data.path: no file {path}{_near(path)}")
     try:
         inputs, targets = _READERS[path.suffix](path, data, with_targets)
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         if isinstance(error, InputError):
             raise
         detail = " ".join(str(error).split())[:120]
@@ -59,22 +61,40 @@ def _from_npz(path: Path, data: FileData, with_targets: bool) -> tuple[Any, Any]
 
 def _from_h5(path: Path, data: FileData, with_targets: bool) -> tuple[Any, Any]:
     with h5py.File(path, "r") as file:
+        return _named(path, _Datasets(file), data, with_targets)
+
+
+class _Datasets(Mapping[str, Any]):
+    """The datasets of an HDF5 file by their paths, read when taken."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self.file = file
+
+    def __getitem__(self, name: str) -> Any:
+        item = self.file[name.strip("/")]
+        if not isinstance(item, h5py.Dataset):
+            raise KeyError(name)
+        return item[()]
+
+    def __iter__(self) -> Iterator[str]:
         found: list[str] = []
-        file.visititems(lambda name, item: found.append(name) if _is_dataset(item) else None)
-        return _named(path, {name: file[name][()] for name in found}, data, with_targets)
+        self.file.visititems(
+            lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+        )
+        return iter(found)
 
-
-def _is_dataset(item: Any) -> bool:
-    return isinstance(item, h5py.Dataset)
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def _named(
     path: Path, arrays: Mapping[str, Any], data: FileData, with_targets: bool
 ) -> tuple[Any, Any]:
     def take(key: str, name: Any) -> Any:
-        if name not in arrays:
-            raise InputError(f"{key}: {_no_such(path, name, list(arrays))}")
-        return np.asarray(arrays[name])
+        try:
+            return np.asarray(arrays[str(name)])
+        except KeyError:
+            raise InputError(f"{key}: {_no_such(path, name, list(arrays))}") from None
 
     targets = take("data.targets", data.targets) if with_targets else None
     return take("data.inputs", data.inputs), targets
@@ -82,28 +102,36 @@ def _named(
 
 def _from_csv(path: Path, data: FileData, with_targets: bool) -> tuple[Any, Any]:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = [line for line in csv.reader(file) if line]
+        reader = csv.reader(file)
+        lines = [(reader.line_num, line) for line in reader if line]
     if not lines:
         raise InputError(f"data.path: {path} is empty")
-    names = None if all(_is_number(cell) for cell in lines[0]) else [n.strip() for n in lines[0]]
-    first = 1 if names is None else 2
+    wanted = [*data.inputs, *([data.targets] if with_targets else [])]
+    width = len(lines[0][1])
+    names = _column_names(lines[0][1], wanted)
     rows = lines if names is None else lines[1:]
-    width = len(lines[0])
-    for number, row in enumerate(rows, first):
+    for number, row in rows:
         if len(row) != width:
             raise InputError(
                 f"data.path: {path} line {number} has {len(row)} columns, the first line {width}"
             )
-    where = _columns("data.inputs", data.inputs, names, width, path)
-    inputs = np.array(
-        [[_number(row[c], path, i, c) for c in where] for i, row in enumerate(rows, first)]
-    )
-    if not with_targets:
-        return inputs, None
-    (column,) = _columns("data.targets", [data.targets], names, width, path)
-    return inputs, np.array(
-        [_number(row[column], path, i, column) for i, row in enumerate(rows, first)]
-    )
+    inputs = _columns("data.inputs", data.inputs, names, width, path)
+    targets = _columns("data.targets", [data.targets], names, width, path) if with_targets else []
+    if set(inputs) & set(targets):
+        raise InputError(f"data.targets: {data.targets!r} is among data.inputs too; leave it out")
+    table = np.array(
+        [[_number(row[c], path, number, c) for c in inputs + targets] for number, row in rows]
+    ).reshape(len(rows), -1)
+    return table[:, : len(inputs)], table[:, -1] if with_targets else None
+
+
+def _column_names(first: list[str], wanted: Sequence[Any]) -> list[str] | None:
+    """The first line, where it names columns: any are asked for by name, or none is a number."""
+    by_name = any(isinstance(column, str) for column in wanted)
+    numbers = sum(_is_number(cell) for cell in first)
+    if numbers == len(first) or (numbers and not by_name):
+        return None
+    return [name.strip() for name in first]
 
 
 def _columns(
@@ -184,8 +212,19 @@ def _near(path: Path) -> str:
         names = [other.name for other in path.parent.iterdir()]
     except OSError:
         return f"; there is no folder {path.parent}"
-    near = difflib.get_close_matches(path.name, names, 1)
+    near = difflib.get_close_matches(path.name, names, 1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near else ""
 
 
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    csv.Error,
+    zlib.error,
+    BadZipFile,
+)
 _READERS = {".npz": _from_npz, ".h5": _from_h5, ".csv": _from_csv}

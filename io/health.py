@@ -28,7 +28,11 @@ def describe_folder(folder: Path) -> list[str]:
         else:
             good.append(path.name)
             lines.append(f"good       {path}: t = {record.time:.6g}, step {record.step}")
-    lines.append(_resume_line(folder, good))
+    damaged = any(line.startswith("damaged") for line in lines)
+    if not _is_complete(folder):
+        lines.append(_resume_line(folder, good))
+    elif damaged:
+        lines.append("repair     restore the damaged files from a copy, or run again elsewhere")
     if is_held(folder):
         lines.append("in use     a run is writing here now")
     return lines
@@ -40,6 +44,13 @@ def _view_line(folder: Path) -> str:
     except (OSError, KeyError, InputError) as error:
         return f"damaged    {folder / VIEW}: {' '.join(str(error).split())}"
     return f"good       {folder / VIEW}: {len(trajectory)} saved times, {status}"
+
+
+def _is_complete(folder: Path) -> bool:
+    try:
+        return read_view(folder / VIEW)[2] == "complete"
+    except (OSError, KeyError, InputError):
+        return False
 
 
 def _resume_line(folder: Path, snapshots: list[str]) -> str:

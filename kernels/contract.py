@@ -31,8 +31,7 @@ class Connectivity:
     panel, axis, side : (2d, d-1, 2) int - the neighbour of [panel, axis, side]: its panel, which of
         its axes is normal to the shared edge, and on which side of it the edge lies
     ghost_weights : (n, n) - interpolation along each tangential axis from the neighbour's layer
-        next
-        to the edge onto the continuation of one's own coordinate lines
+        next to the edge onto the continuation of one's own coordinate lines
     """
 
     panel: NDArray[np.intp]
@@ -58,7 +57,6 @@ class Kernels(Protocol):
     """Everything that runs on the device."""
 
     name: str
-    namespace: Any
 
     def moments(self, rho: Array, a_values: Array, a_weight: float) -> Array:
         """(3, 2d, n, .., n): sum over a of {1, a, a^2} rho, times the weight of a cell."""
@@ -113,8 +111,4 @@ class Kernels(Protocol):
 
     def memory(self) -> int:
         """Bytes of memory that the device has, in all."""
-        ...
-
-    def synchronize(self) -> None:
-        """Wait for the device; nothing to do on the host."""
         ...

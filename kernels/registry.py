@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import Any
-
-import numpy as np
 
 from .contract import Kernels
 from .errors import InputError
@@ -25,7 +22,6 @@ class NumpyKernels:
     """The reference twins, as the backend that every machine has."""
 
     name = "numpy"
-    namespace: Any = np
 
     moments = staticmethod(moments)
     pair_forward = staticmethod(pair_forward)
@@ -37,9 +33,6 @@ class NumpyKernels:
     def memory(self) -> int:
         """Bytes of the machine's memory."""
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-    def synchronize(self) -> None:
-        """Nothing to wait for on the host."""
 
 
 def select(backend: str) -> Kernels:

@@ -22,6 +22,7 @@ from .network.data import Population
 Array = NDArray[np.float64]
 
 NARROW = 0.73  # neighbours / (2 x centre) of a Gaussian ridge of three cells' width at half height
+ROUNDING = 1e-12  # of the energy: a smaller fall is noise
 TRACE_MASS = 1e-9  # of the mass: less than this in a column of a does not count as reached
 
 
@@ -36,9 +37,10 @@ def dissipation(flow: Flow, field: Field, moments: Array) -> float:
 
 
 def defect(state: State, energy: float) -> float:
-    """Relative error of the integrated energy balance; NaN before the energy has fallen."""
+    """Relative error of the integrated energy balance; NaN before the energy has really fallen."""
     fallen = state.start_energy - energy
-    return abs(fallen - state.dissipated) / fallen if fallen > 0 else float("nan")
+    measurable = fallen > ROUNDING * abs(state.start_energy)
+    return abs(fallen - state.dissipated) / fallen if measurable else float("nan")
 
 
 def wall_mass(flow: Flow, state: State) -> tuple[float, float]:

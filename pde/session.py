@@ -18,7 +18,7 @@ from ..kernels import select
 from ..kernels.errors import InputError
 from .config import Config
 from .density.flow import Flow
-from .density.state import State
+from .density.state import FIELDS_HELD, State
 from .frame import Layout
 from .network.data import Samples, Table
 from .problem import Problem
@@ -26,7 +26,6 @@ from .stepping.control import StepControl
 from .stepping.driver import Driver, Report
 
 DIRECTION_NUMBERS = 8  # numbers kept a direction, in units of d^2: gradients, faces, weights
-FIELDS_HELD = 3  # arrays of all cells alive in a step: density, stage, and the copy at a save
 
 
 @dataclass(frozen=True)
@@ -108,6 +107,8 @@ def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
     a_cells = len(problem.outer_law.atoms or ()) if listed else solver.a_cells
     directions = 2 * d * solver.cells ** (d - 1)
     needed = 8 * directions * (FIELDS_HELD * a_cells + DIRECTION_NUMBERS * d * d)
+    if isinstance(problem.data, Samples):
+        needed += 8 * (d + 3) * len(problem.data.inputs)
     if needed > memory:
         raise InputError(
             f"solver.cells = {solver.cells}, a_cells = {a_cells} in d = {d}: "
@@ -167,9 +168,9 @@ def plan(session: Session) -> Plan:
     )
 
 
-def _size(count: int) -> str:
+def _size(count: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.3g} {unit}"
-        count //= 1024
+        count /= 1024
     return f"{count:.3g} TiB"

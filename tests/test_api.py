@@ -10,6 +10,7 @@ import pytest
 
 import bnflow
 from bnflow import api
+from bnflow.io.store import Store
 from bnflow.kernels.errors import InputError, Notice, NumericalFailure
 from bnflow.pde.config import load_config
 
@@ -316,3 +317,77 @@ def test_stored_densities_have_the_mass_and_risk_that_the_run_reports(tmp_path: 
     mass = (np.nan_to_num(rho) * run.layout.cell_volume[..., None] * run.a_weight).sum((1, 2, 3))
     np.testing.assert_allclose(mass, 1, atol=1e-13)
     assert (risk == run.risk).all()
+
+
+# -- found by review ---------------------------------------------------------------------------
+
+
+def test_keyword_tables_change_their_keys_and_a_kind_makes_a_new_table() -> None:
+    base = {"initial": {"a": {"kind": "normal", "mean": 1.0, "std": 0.2}}}
+    assert api.plan(base, initial={"a": {"std": 0.3}}) is not None
+    merged = load_config(base, api._dotted({"initial": {"a": {"std": 0.3}}})).initial.a
+    assert (merged.mean, merged.std) == (1.0, 0.3)
+    sampled = load_config(None, api._dotted({"data": {"kind": "sampled", "samples": 9}})).data
+    assert (sampled.kind, sampled.samples) == ("sampled", 9)
+
+
+def test_a_finished_run_whose_file_has_changed_is_not_taken_for_complete(
+    from_file: Write, tmp_path: Path
+) -> None:
+    bnflow.solve(from_file(seed=0), tmp_path / "run")
+    with pytest.warns(Notice, match="already complete"):
+        bnflow.solve(from_file(seed=0), tmp_path / "run")
+    with pytest.raises(InputError, match="changed"):
+        bnflow.solve(from_file(seed=1), tmp_path / "run")
+
+
+def test_a_full_disk_is_an_os_error_that_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command line makes exit code 3 of it; the same call goes on when there is room."""
+    real, calls = Store.append, []
+
+    def append(self: Any, frame: Any) -> None:
+        calls.append(frame)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        real(self, frame)
+
+    monkeypatch.setattr(Store, "append", append)
+    with pytest.raises(OSError, match="No space"):
+        bnflow.solve(SMALL, tmp_path / "run")
+    stopped = bnflow.open(tmp_path / "run")
+    assert (stopped.status, len(stopped.time)) == ("stopped", 2)
+    assert_same(bnflow.solve(SMALL, tmp_path / "run"), bnflow.solve(SMALL))
+
+
+def test_a_law_much_narrower_than_its_field_moves_it_runs_and_keeps_its_mean() -> None:
+    """The axis has room for what a will become, not for the law's six deviations alone."""
+    narrow = {"kind": "normal", "mean": 0.3, "std": 1e-6}
+    with pytest.warns(Notice, match="narrower than a cell"):
+        run = bnflow.solve(SMALL, initial={"a": narrow})
+    assert run.step[-1] < 200
+    assert run.a_mean[0] == pytest.approx(0.3, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("train", "law", "limits"),
+    [
+        (["w"], {"kind": "normal", "std": 0.5}, [0.2, 0.5]),
+        (["w"], {"kind": "uniform", "range": [-1.0, 1.0]}, [5.0, 6.0]),
+        (["w", "a"], {"kind": "normal", "std": 0.5}, [-0.6, 0.6]),
+    ],
+)
+def test_a_range_that_cuts_the_initial_law_is_refused_with_one_that_does_not(
+    train: list[str], law: dict[str, Any], limits: list[float]
+) -> None:
+    changes = {"network": {"train": train}, "initial": {"a": law}}
+    with pytest.raises(InputError, match=r"at least \[") as error:
+        bnflow.solve(SMALL, **changes, solver={"a_range": limits})
+    low, high = str(error.value).partition("at least [")[2].partition("]")[0].split(",")
+    bnflow.solve(SMALL, **changes, solver={"a_range": [float(low), float(high)]})
+
+
+def test_a_step_that_shrinks_to_nothing_stops_the_run_and_says_what_binds_it() -> None:
+    with pytest.raises(NumericalFailure, match=r"shrunk to .* bound by time\.cfl"):
+        bnflow.solve(SMALL, target={"weights": [1e11], "angles": [0.3]})

@@ -117,11 +117,27 @@ def target_function(run: Run) -> Callable[[Array], Array] | None:
     shift, scale = run.layout.target_shift, run.layout.target_scale
     teacher, name = run.config.target, run.config.network.activation
     assert isinstance(teacher, Teacher)
+    to_law = _from_rows_to_law(run)
 
     def function(xt: Array) -> Array:
-        return shift + scale * np.asarray(evaluate_teacher(teacher, name, xt))
+        return shift + scale * np.asarray(evaluate_teacher(teacher, name, to_law(xt)))
 
     return function
+
+
+def _from_rows_to_law(run: Run) -> Callable[[Array], Array]:
+    """Inputs whitened by the rows, as the network sees them, whitened by the law they come from.
+
+    The teacher of sampled data is a function of the law; the rows' own moments differ from it.
+    """
+    from ...pde.config.data import Sampled
+
+    data, layout = run.config.data, run.layout
+    if not isinstance(data, Sampled):
+        return lambda xt: xt
+    colour = power(layout.data_covariance, 0.5)
+    whiten = power(data.covariance_matrix, -0.5)
+    return lambda xt: np.asarray((xt @ colour + layout.data_mean - data.mean_vector) @ whiten)
 
 
 def several(run: Run, t: float, count: int = 4) -> list[float]:

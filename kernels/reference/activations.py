@@ -37,5 +37,5 @@ def _half_sign(z: Array) -> Array:
 REMAINDERS: dict[str, Remainder] = {
     "relu": Remainder(lambda z: 0.5 * np.abs(z), _half_sign, homogeneous=True),
     "erf": Remainder(erf, lambda z: TWO_OVER_SQRT_PI * np.exp(-z * z)),
-    "tanh": Remainder(np.tanh, lambda z: 1.0 / np.cosh(z) ** 2),
+    "tanh": Remainder(np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
 }

@@ -54,9 +54,8 @@ def pair_backward(
         for point in _tiles(len(points), POINTS):
             z = points[point] @ columns[:, row]
             if activation == "relu":
-                mask = np.empty_like(z)
-                np.copyto(mask, np.greater(z, 0.0))
-                gradients[point] += mask @ moved[row]
+                np.copyto(z, np.greater(z, 0.0))
+                gradients[point] += z @ moved[row]
             else:
                 sums[point] += remainder.value(z) @ residual[row]
                 gradients[point] += remainder.slope(z) @ moved[row]

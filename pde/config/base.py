@@ -30,6 +30,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 AsTuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+LARGEST = 1e12
 Vector = Annotated[tuple[float, ...], AsTuple]
 Matrix = Annotated[tuple[Vector, ...], AsTuple]
 Interval = Annotated[tuple[float, float], AsTuple]
@@ -76,6 +77,20 @@ class Table(BaseModel):
         if reserved or _awaited(value, extra.get("later", [])):
             raise PydanticCustomError("not_yet", "not yet")
         return value
+
+    @field_validator("*")
+    @classmethod
+    def _of_usual_size(cls, value: Any) -> Any:
+        if _largest(value) > LARGEST:
+            raise wrong(f"is out of range; allowed: numbers up to {LARGEST:.0e} in size")
+        return value
+
+
+def _largest(value: Any) -> float:
+    """Size of the largest floating-point number in a value; squares of larger ones overflow."""
+    if isinstance(value, tuple):
+        return max(map(_largest, value), default=0.0)
+    return abs(value) if isinstance(value, float) else 0.0
 
 
 def _awaited(value: Any, later: Any) -> bool:

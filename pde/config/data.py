@@ -91,7 +91,7 @@ class Sampled(Gaussian):
     samples: int = key(..., "Rows drawn for training.", unit="rows", ge=2, le=1_000_000_000)
     seed: int = key(0, "Of the rows and their noise.", ge=0)
     test_fraction: float = key(
-        0.0, "Held-out rows drawn in addition, as a fraction of all rows.", ge=0, lt=1
+        0.0, "Held-out rows drawn in addition, as a fraction of all rows.", ge=0, le=0.99
     )
 
     @model_validator(mode="after")

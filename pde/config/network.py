@@ -29,7 +29,8 @@ class Network(Table):
     weight_norm: float = key(
         1.0,
         "Length r = |w|, which training conserves; the directions move at the rate 1/r².",
-        gt=0,
+        ge=1e-6,
+        le=1e6,
         later=(list, dict),
     )
     eps: float = later_key(0.0, "Added to the variance by batch normalization.")

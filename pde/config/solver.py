@@ -60,7 +60,7 @@ class Solver(Table):
         "auto", "How the sums over neurons are done.", later=("direct", "lines", "transform")
     )
     tolerance: float = key(
-        1e-3, "Error of the field that a time step may make, relative to its size.", gt=0
+        1e-3, "Error of the field that a time step may make, relative to its size.", ge=1e-9
     )
     width: int = later_key(1000, "Neurons of a finite network.")
     sampling: Literal["iid"] = later_key("iid", "How the neurons are drawn.")
@@ -123,7 +123,7 @@ class Time(Table):
         None, "Interval of the saved times.", unit="gradient-flow time", gt=0
     )
     stop: Stop = key(Stop(), "Reasons to end early.")
-    cfl: float = key(0.45, "Courant number; at most 0.5 for muscl, 1 for upwind.", gt=0, le=1)
+    cfl: float = key(0.45, "Courant number; at most 0.5 for muscl, 1 for upwind.", ge=1e-4, le=1)
 
     @field_validator("save")
     @classmethod

@@ -19,6 +19,7 @@ from ...kernels.contract import Scheme
 from ..geometry import CubedSphere, Stations
 from ..geometry.axis import CellAxis, ListAxis, OuterAxis
 from ..network.data import Samples
+from ..network.initial import NORMAL_REACH
 from ..network.interaction import (
     Interaction,
     PopulationInteraction,
@@ -71,6 +72,8 @@ class Flow:
             axis = ListAxis(law.atoms)
             along = np.full(axis.count, 1.0 / axis.count)
         else:
+            if a_range is not None:
+                law.refuse_outside(*a_range)
             low, high = a_range or self._automatic_range(a_cells, end)
             axis = CellAxis.covering(low, high, a_cells)
             along = law.on(axis)
@@ -81,13 +84,18 @@ class Flow:
         """Where a can be for a while: |a(t)| <= max |a0| + t sup |h|; half a cell at least."""
         law = self.problem.outer_law
         low, high = law.reach
-        if law.kind == "normal":
-            return low, high  # six standard deviations leave room of their own
+        if not self.problem.trains_outer:
+            return low, high
         mean_weights = law.mean * self.cell_volume / self.cell_volume.sum()
         reach = float(np.abs(self.interaction.respond(mean_weights).h).max()) * min(end, 1.0)
-        half_cell = 0.5 * (high - low) / (a_cells - 1)
-        room = max(reach, 0.1 * max(abs(low), abs(high)), 0.1, half_cell)
-        return (low - room, high + room) if self.problem.trains_outer else (low, high)
+        room = max(reach, 0.1 * max(abs(low), abs(high)), 0.1)
+        if law.kind == "normal":  # its far tails are room of their own
+            mean, std = law.parameters
+            clear = 5.4 * std / max(1 - 4 / a_cells, 0.25)  # of the two cells at each wall
+            half = max(NORMAL_REACH * std, room + 3 * std, clear)
+            return mean - half, mean + half
+        room = max(room, 0.5 * (high - low) / (a_cells - 1))  # half a cell, for atoms
+        return low - room, high + room
 
     def moments(self, state: State) -> Array:
         """(3, 2d, n, .., n): moments over a of orders 0, 1, 2, per unit volume."""

@@ -19,6 +19,8 @@ from ..geometry.axis import CellAxis, ListAxis, OuterAxis
 
 Array = NDArray[np.float64]
 
+FIELDS_HELD = 3  # arrays of all cells alive in a step: density, stage, and the copy at a save
+
 
 @dataclass
 class Memory:

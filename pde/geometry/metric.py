@@ -118,6 +118,9 @@ def _checked_covariance(covariance: ArrayLike) -> Array:
     asymmetry, scale = np.abs(matrix - matrix.T).max(), np.abs(matrix).max()
     if not np.isfinite(matrix).all() or asymmetry > 1e-10 * scale:
         raise InputError("covariance: the matrix is not finite and symmetric")
+    size = np.abs(matrix).max()
+    if size > 0 and not 1e-200 < size < 1e200:
+        raise InputError(f"covariance: entries of {size:.1e} are out of range; rescale the inputs")
     smallest, largest = np.linalg.eigvalsh(matrix)[[0, -1]]
     if not smallest > 1e-13 * largest:
         raise InputError(

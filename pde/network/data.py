@@ -25,6 +25,7 @@ from .target import Teacher
 
 Array = NDArray[np.float64]
 
+SMALLEST = 1e-100  # spread whose square is still a number
 TRAINING, TEST, NOISE, SPLIT = range(4)  # streams of the generator, independent of each other
 
 
@@ -122,6 +123,8 @@ def prepare_table(table: Table, data: FileData, teacher: Teacher | None) -> Samp
         shift, scale = float(table.targets[train].mean()), float(table.targets[train].std())
         if np.ptp(table.targets[train]) == 0:
             raise InputError("data.targets: all training targets are equal; nothing to learn")
+        if not (SMALLEST < scale < 1 / SMALLEST):
+            raise InputError(f"data.targets: a spread of {scale:.1e} is out of range; rescale them")
         targets = (table.targets - shift) / scale
     samples = _normalised(
         inputs[train], targets[train], inputs[test], targets[test], basis, centre, shift, scale
@@ -144,6 +147,8 @@ def principal_directions(inputs: Array, components: int) -> tuple[Array, Array]:
     constant = np.flatnonzero(np.ptp(inputs, axis=0) == 0)  # their spread may be rounding, not 0
     if len(constant):
         raise InputError(f"data.inputs: column {constant[0]} is constant; leave it out")
+    if not ((spread > SMALLEST) & (spread < 1 / SMALLEST)).all():
+        raise InputError("data.inputs: the spread of a column is out of range; rescale it")
     directions = np.linalg.svd((inputs - centre) / spread, full_matrices=False)[2][:components]
     largest = np.abs(directions).argmax(axis=1)
     signs = np.sign(directions[np.arange(components), largest])

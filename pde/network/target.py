@@ -39,14 +39,9 @@ class Teacher:
     @classmethod
     def from_config(cls, target: TeacherTarget, network_activation: str) -> Teacher:
         """The teacher of a configuration; its activation is the network's unless given."""
-        if target.angles is not None:
-            angles = np.asarray(target.angles, float)
-            directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-        else:
-            directions = np.asarray(target.directions, float)
-            directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
         name = target.activation or network_activation
-        return cls(np.asarray(target.weights, float), directions, name, float(target.noise))
+        weights = np.asarray(target.weights, float)
+        return cls(weights, target.unit_directions, name, float(target.noise))
 
     def value(self, whitened: ArrayLike) -> Array:
         """(rows,): y without noise, of whitened inputs (rows, d)."""

@@ -23,7 +23,7 @@ from ...kernels import Velocity
 from ...kernels.errors import Notice, NumericalFailure
 from ..density.field import Field, extrapolated
 from ..density.flow import Flow
-from ..density.state import Memory, State
+from ..density.state import FIELDS_HELD, Memory, State
 from ..diagnostics import audit, defect, dissipation, wall_mass
 from ..frame import Frame
 from ..geometry.axis import CellAxis, extended_density
@@ -36,6 +36,7 @@ WALL_STOP = 1e-4
 WALL_EXTEND = 1e-7
 EXTENSION = 0.25  # of the cells, added at a wall that mass comes near
 FIRST_TRIES = 12
+STALL = 1e-9  # of the whole time: shorter steps are more than anyone waits for
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,10 @@ class Driver:
             ratio = dt / state.memory.dt
             predicted = before.h + ratio * (before.h - state.memory.h_before)
         state.memory = Memory(before.velocity, before.h, predicted, dt)
+        self._watch_walls()  # before the field: a continued run sums over the same cells
         self._observe()
         state.dissipated += 0.5 * dt * (dissipated + self.dissipation)
         state.peak_field = max(state.peak_field, norm(self.field.h, flow.volume))
-        self._watch_walls()
         self._record(dt)
 
     def _proposal(self, remaining: float) -> tuple[float, bool, Velocity]:
@@ -124,6 +125,7 @@ class Driver:
         memory, field = self.state.memory, self.field
         dt = self.control.stable(self.flow.rate(field.velocity, self.state.axis))
         dt = min(dt, self._accurate_step(memory))
+        self._refuse_stall(dt)
         while True:
             dt, hit = spread(dt, remaining)
             velocity = extrapolated(field.velocity, memory.velocity, dt / (2 * memory.dt))
@@ -131,6 +133,21 @@ class Driver:
             if dt <= limit * (1 + 1e-9):
                 return dt, hit, velocity
             dt = 0.99 * limit
+
+    def _refuse_stall(self, dt: float) -> None:
+        """A step that would not end the run in this life stops it, with a word on what binds it."""
+        if dt >= STALL * self.saves[-1]:
+            return
+        stable = self.control.stable(self.flow.rate(self.field.velocity, self.state.axis))
+        why = (
+            f"time.cfl on a grid whose fastest cell empties in {stable:.1e}"
+            if dt >= stable
+            else "solver.tolerance, which the field's changes do not meet at a longer one"
+        )
+        raise NumericalFailure(
+            f"the step has shrunk to {dt:.1e} at t = {self.state.time:.4g}, step "
+            f"{self.state.step}: it is bound by {why}"
+        )
 
     def _accurate_step(self, memory: Memory) -> float:
         if memory.h_predicted is None:
@@ -145,6 +162,7 @@ class Driver:
             min(self.control.stable(flow.rate(field.velocity, self.state.axis)), remaining),
             remaining,
         )
+        self._refuse_stall(dt)
         allowed = self.control.first_change()
         for _ in range(FIRST_TRIES):
             middle = flow.field(flow.euler(self.state, field.velocity, dt / 2))
@@ -165,6 +183,7 @@ class Driver:
             added = int(np.ceil(EXTENSION * state.axis.count))
             below, above = (added if mass > WALL_EXTEND else 0 for mass in (low, high))
             if below or above:
+                self._refuse_growth(below + above)
                 state.axis = state.axis.extended(below, above)
                 state.rho = extended_density(state.rho, below, above)
         elif low + high > WALL_STOP:
@@ -179,6 +198,15 @@ class Driver:
                 f"{state.time:.4g}; the run stops at {WALL_STOP:.0e}",
                 Notice,
                 stacklevel=2,
+            )
+
+    def _refuse_growth(self, added: int) -> None:
+        state, memory = self.state, self.flow.kernels.memory()
+        grown = state.rho.nbytes // state.axis.count * (state.axis.count + added)
+        if FIELDS_HELD * grown > memory:
+            raise NumericalFailure(
+                f"the a axis has grown to {state.axis.count} cells at t = {state.time:.4g} and "
+                "more do not fit in memory; give fewer solver.a_cells, which are then wider"
             )
 
     def _record(self, dt: float) -> None:

@@ -21,7 +21,7 @@ def written(
     make_frame: Callable[..., Frame],
     config_text: Callable[[int], str],
 ) -> Path:
-    """A finished run of four saved times, steps 0 to 3."""
+    """A stopped run of four saved times, steps 0 to 3."""
     layout, folder = make_layout(), tmp_path / "run"
     with Store.create(
         folder, layout=layout, config_toml=config_text(2), provenance={"seed": 0}
@@ -29,6 +29,7 @@ def written(
         for step in range(4):
             frame = make_frame(layout, step, since=max(step - 1, 0))
             store.append(replace(frame, restart={**frame.restart, "step": np.array(step)}))
+        store.close("stopped")
     return folder
 
 
@@ -51,7 +52,7 @@ def test_a_whole_run_is_good_and_says_where_it_can_go_on(written: Path) -> None:
     before = contents(written)
     lines = describe_folder(written)
     assert kinds(lines) == ["good"] * 5 + ["resume"]
-    assert lines[0].endswith("4 saved times, complete")
+    assert lines[0].endswith("4 saved times, stopped")
     assert lines[2].endswith("t = 0.1, step 1")
     assert "from step 3" in lines[-1]
     assert contents(written) == before
@@ -69,6 +70,14 @@ def test_a_spoilt_snapshot_is_named_and_the_others_still_judged(step: int, writt
     # a resume needs snapshot and restart of one step
     assert f"from step {2 if step == 3 else 3}" in lines[-1]
     assert contents(written) == before
+
+
+def test_a_complete_run_needs_no_resume_but_a_damaged_one_a_copy(written: Path) -> None:
+    with Store.reopen(written) as store:
+        store.close("complete")
+    assert kinds(describe_folder(written)) == ["good"] * 5
+    spoil(written / "snap" / "000000001.h5")
+    assert kinds(describe_folder(written))[-1] == "repair"
 
 
 def test_a_cut_off_restart_leaves_the_one_before(written: Path) -> None:

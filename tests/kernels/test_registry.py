@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bnflow.kernels import contract, probe_cuda, registry, select
@@ -16,8 +15,8 @@ def test_the_host_backend_has_every_function_of_the_contract(name: str) -> None:
     promised = {n for n in vars(contract.Kernels) if not n.startswith("_")}
     promised |= {n for n in contract.Kernels.__annotations__ if not n.startswith("_")}
     assert promised <= set(dir(kernels))
-    assert (kernels.name, kernels.namespace) == ("numpy", np)
-    kernels.synchronize()
+    assert kernels.name == "numpy"
+    assert kernels.memory() > 1 << 28  # bytes; any machine that runs this has more
 
 
 def fake_cupy(count: Any) -> Any:

@@ -95,7 +95,8 @@ def test_rate_is_the_largest_share_that_leaves_a_cell(
     limits: list[float], train: list[str], session: Make
 ) -> None:
     """Against a loop over cells; the a speed counts at the wall, |a| of the axis' end."""
-    made = session(3, network__train=train, solver__a_range=limits)
+    narrow = {"kind": "normal", "std": 0.1}
+    made = session(3, network__train=train, solver__a_range=limits, initial__a=narrow)
     flow, state = made.flow, made.initial_state()
     random = np.random.default_rng(0)
     faces = [random.standard_normal(w.shape[:-1]) for w in flow.face_weights]

@@ -209,6 +209,8 @@ def test_a_teacher_on_a_table_sees_rows_whitened_by_the_rows_themselves() -> Non
         (table(columns=2), {"components": 3}, "2 input columns"),
         (Table(table().inputs, np.full(60, 0.1)), {}, "all training targets are equal"),
         (Table(np.ones((20, 3)), np.arange(20.0)), {}, "eigenvalue"),
+        (Table(table().inputs, 1e300 * np.arange(60.0)), {}, "out of range"),
+        (Table(table().inputs, 1e-300 * np.arange(60.0)), {}, "out of range"),
     ],
 )
 def test_what_cannot_be_learned_from_is_one_line(
