@@ -123,9 +123,11 @@ class Driver:
         if self.state.memory is None:
             return self._first_proposal(remaining)
         memory, field = self.state.memory, self.field
-        dt = self.control.stable(self.flow.rate(field.velocity, self.state.axis))
-        dt = min(dt, self._accurate_step(memory))
-        self._refuse_stall(dt)
+        stable = self._stable_step()
+        accurate = self._accurate_step(memory)
+        if accurate < memory.dt:
+            self._refuse_stall(accurate, "solver.tolerance, which a longer step does not meet")
+        dt = min(stable, accurate)
         while True:
             dt, hit = spread(dt, remaining)
             velocity = extrapolated(field.velocity, memory.velocity, dt / (2 * memory.dt))
@@ -134,20 +136,18 @@ class Driver:
                 return dt, hit, velocity
             dt = 0.99 * limit
 
-    def _refuse_stall(self, dt: float) -> None:
-        """A step that would not end the run in this life stops it, with a word on what binds it."""
-        if dt >= STALL * self.saves[-1]:
-            return
-        stable = self.control.stable(self.flow.rate(self.field.velocity, self.state.axis))
-        why = (
-            f"time.cfl on a grid whose fastest cell empties in {stable:.1e}"
-            if dt >= stable
-            else "solver.tolerance, which the field's changes do not meet at a longer one"
-        )
-        raise NumericalFailure(
-            f"the step has shrunk to {dt:.1e} at t = {self.state.time:.4g}, step "
-            f"{self.state.step}: it is bound by {why}"
-        )
+    def _stable_step(self) -> float:
+        dt = self.control.stable(self.flow.rate(self.field.velocity, self.state.axis))
+        self._refuse_stall(dt, "time.cfl, on a grid whose fastest cell empties that soon")
+        return dt
+
+    def _refuse_stall(self, dt: float, why: str) -> None:
+        """A limit that would not let the run end in this life stops it, and is named."""
+        if dt < STALL * self.saves[-1]:
+            raise NumericalFailure(
+                f"the step has shrunk to {dt:.1e} at t = {self.state.time:.4g}, step "
+                f"{self.state.step}: it is bound by {why}"
+            )
 
     def _accurate_step(self, memory: Memory) -> float:
         if memory.h_predicted is None:
@@ -158,11 +158,7 @@ class Driver:
     def _first_proposal(self, remaining: float) -> tuple[float, bool, Velocity]:
         """The first step: its midpoint's field is computed, and must not be too far."""
         flow, field = self.flow, self.field
-        dt, hit = spread(
-            min(self.control.stable(flow.rate(field.velocity, self.state.axis)), remaining),
-            remaining,
-        )
-        self._refuse_stall(dt)
+        dt, hit = spread(min(self._stable_step(), remaining), remaining)
         allowed = self.control.first_change()
         for _ in range(FIRST_TRIES):
             middle = flow.field(flow.euler(self.state, field.velocity, dt / 2))

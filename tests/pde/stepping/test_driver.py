@@ -305,3 +305,14 @@ def test_a_run_goes_on_bitwise_from_steps_that_extended_the_axis(session: Make) 
             again = next(made.driver(now.restart).frames())
             assert (again.fields["rho"] == then.fields["rho"]).all()
     assert grown >= 4
+
+
+def test_save_times_next_to_each_other_are_no_stall(session: Make) -> None:
+    times = [0.0, 1e-14, 2e-14, 0.1, 0.1 + 1e-15, 0.2]
+    assert [frame.time for frame in run(session(time__end=0.2, time__save=times))] == times
+
+
+def test_a_tolerance_that_no_step_meets_stops_the_run_and_is_named(session: Make) -> None:
+    made = session(time__end=1e9, solver__tolerance=1e-9)
+    with pytest.raises(NumericalFailure, match=r"shrunk .* bound by"):
+        run(made)
