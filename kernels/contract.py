@@ -20,6 +20,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .reference.activations import Remainder
+
 Array = NDArray[Any]
 Scheme = Literal["upwind", "muscl"]
 
@@ -62,12 +64,14 @@ class Kernels(Protocol):
         """(3, 2d, n, .., n): sum over a of {1, a, a^2} rho, times the weight of a cell."""
         ...
 
-    def pair_forward(self, activation: str, points: Array, data: Array, weights: Array) -> Array:
+    def pair_forward(
+        self, remainder: Remainder, points: Array, data: Array, weights: Array
+    ) -> Array:
         """(rows,): sum_j weights_j remainder(points_j . data_k), points (m, d), data (rows, d)."""
         ...
 
     def pair_backward(
-        self, activation: str, points: Array, data: Array, residual: Array
+        self, remainder: Remainder, points: Array, data: Array, residual: Array
     ) -> tuple[Array, Array]:
         """Sums over the data at every point, (m,) and (m, d).
 

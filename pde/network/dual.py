@@ -3,52 +3,55 @@
     kappa(c) = E[sigma(z) tau(z')],   (z, z') standard normal with correlation c = v.v'
     kappa'(c) = E[sigma'(z) tau'(z')]        (Stein)
 
-| sigma = tau | kappa(c)                                  | kappa'(c)                      |
-|-------------|-------------------------------------------|--------------------------------|
-| relu        | (sqrt(1-c^2) + c (pi - arccos c)) / (2 pi) | (pi - arccos c) / (2 pi)       |
-| linear      | c                                         | 1                              |
-| erf         | (2/pi) arcsin(2c/3)                       | (4/pi) / sqrt(9 - 4 c^2)       |
+`closed_kernels` has the pairs with a formula (a costly one is itself interpolated, as below, where
+a short series holds it to rounding). Every other one is the expectation of sigma(z) times
+the smoothed tau, T(c z, sqrt(1 - c^2)) (`smoothing`), on panels graded towards the kinks of both
+(`normal`), interpolated at Chebyshev nodes in the angle arccos c: as many as bring the tail of the
+series below 1e-13, else a notice says what was reached. Absolute error below 1e-10 (tests compare
+every pair with nested quadrature), relative to the size of the kernel where that exceeds 1.
 
-Source: Cho and Saul, NIPS 2009 (relu); Williams, NIPS 1996 (erf). Every other pair is the
-expectation of sigma(z) times the smoothed tau, E[tau(c z + sqrt(1-c^2) y)], by composite Gauss
-quadrature graded towards the kink, interpolated in the angle arccos c at Chebyshev nodes; absolute
-error below 1e-10 (tests compare it with nested quadrature). Only normalised neurons here: batch
-normalization sees to it.
+Only normalised neurons here: batch normalization sees to it. At c = -1 and 1 the slope for two
+steps, which is infinite there, is 0: a neuron does not pull at itself.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from numpy.polynomial.legendre import leggauss
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erf
 
-from ...kernels.errors import InputError
-from .activations import ACTIVATIONS, activation
+from ...kernels.errors import InputError, Notice
+from .activations import Activation, Spec, activation
+from .closed_kernels import closed
+from .normal import Feature, density, features, normal_rule, panel_of
+from .smoothing import Smoothed, is_closed, smoothed
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
-Smoothed = Callable[[Array, Array], Array]  # (mean, spread) -> E f(mean + spread y)
 
-NODES = 160  # of the interpolation in the angle
-REACH = 9.0  # a standard normal beyond it weighs 2e-19
+NODES = (24, 48, 96, 192, 384, 768)  # of the interpolation in the angle, until it is exact
+SHORT = NODES[:4]  # as long a series costs less than the formulas of `bent_kernels`
+TAIL = 1e-13
+ROUNDING = 1e-15
 
 
 class DualKernel:
-    """kappa(c) = E[sigma(z) tau(z')] and its derivative in c, for named activations.
+    """kappa(c) = E[sigma(z) tau(z')] and its derivative in c.
+
+    first, second : activations, by name, description or object; second is first unless given
 
     Raises InputError for an unknown activation.
     """
 
-    def __init__(self, first: str, second: str | None = None) -> None:
-        names = sorted((activation(first).name, activation(second or first).name))
-        self.names = (names[0], names[1])
-        self._value, self._slope = _CLOSED.get(self.names) or _interpolated(*self.names)
+    def __init__(self, first: Spec, second: Spec | None = None) -> None:
+        sigma = activation(first)
+        tau = sigma if second is None else activation(second)
+        self._value, self._slope = _functions(sigma, tau)
 
     def value(self, c: ArrayLike) -> Array:
         """kappa(c), elementwise, -1 <= c <= 1 (rounding beyond is cut)."""
@@ -59,8 +62,11 @@ class DualKernel:
         return self._slope(np.clip(np.asarray(c, float), -1.0, 1.0))
 
 
-def dual_kernel(name: str, rho: ArrayLike) -> Array:
+def dual_kernel(activation: Spec, rho: ArrayLike) -> Array:
     """E[sigma(z) sigma(z')] for standard normals of correlation rho, elementwise.
+
+    activation : a name; {"kind": name, "gain": k}; {"kind": "piecewise-linear", "knots": ..,
+        "values": ..}; or an activation made by `bnflow.custom_activation`
 
     Raises InputError where the activation is unknown or a correlation is outside [-1, 1].
 
@@ -70,89 +76,92 @@ def dual_kernel(name: str, rho: ArrayLike) -> Array:
     rho = np.asarray(rho, float)
     if not (np.abs(rho) <= 1.0 + 1e-12).all():
         raise InputError("a correlation is a number from -1 to 1")
-    return DualKernel(name).value(rho)
+    return DualKernel(activation).value(rho)
 
 
-def _relu_value(c: Array) -> Array:
-    return np.asarray((np.sqrt((1 - c) * (1 + c)) + c * (np.pi - np.arccos(c))) / (2 * np.pi))
+@lru_cache(maxsize=256)
+def _functions(first: Activation, second: Activation) -> tuple[Function, Function]:
+    """Value and slope, by formula or by interpolants in the angle."""
+    if found := closed(first, second):
+        formula, derivative, cheap = found
+        return (formula, derivative) if cheap else (_shortened(formula), _shortened(derivative))
+    sigma, tau = (first, second) if _rank(first) <= _rank(second) else (second, first)
+    average, average_slope = smoothed(tau)
+    value = _Expectation(sigma, sigma.value, tau, average)
+    slope = _Expectation(sigma, sigma.slope, tau, average_slope)
+    names = f"{sigma.label} and {tau.label}"
+    if sigma.name == "step":
+        return _in_angle(value, names), _in_angle(_at_step(average_slope), names)
+    return _in_angle(value, names), _in_angle(slope, names)
 
 
-def _relu_slope(c: Array) -> Array:
-    return np.asarray((np.pi - np.arccos(c)) / (2 * np.pi))
+def _rank(sigma: Activation) -> int:
+    """The higher, the better to be smoothed; a step never is, a formula is best."""
+    if sigma.name == "step":
+        return 0
+    return 3 if is_closed(sigma) else 2 if sigma.name in ("tanh", "softplus") else 1
 
 
-_CLOSED: dict[tuple[str, str], tuple[Function, Function]] = {
-    ("relu", "relu"): (_relu_value, _relu_slope),
-    ("linear", "linear"): (lambda c: c, np.ones_like),
-    ("erf", "erf"): (
-        lambda c: np.asarray(2 / np.pi * np.arcsin(2 * c / 3)),
-        lambda c: np.asarray(4 / np.pi / np.sqrt(9 - 4 * c * c)),
-    ),
-    # E[sigma(z) z'] = c E[sigma'(z)] for every sigma
-    ("linear", "relu"): (lambda c: 0.5 * c, lambda c: np.full_like(c, 0.5)),
-    ("erf", "linear"): (
-        lambda c: c * (2 / np.sqrt(3 * np.pi)),
-        lambda c: np.full_like(c, 2 / np.sqrt(3 * np.pi)),
-    ),
-}
+class _Expectation:
+    """c -> E[function(z) T(c z, sqrt(1 - c^2))] for single numbers c."""
+
+    def __init__(
+        self, sigma: Activation, function: Function, tau: Activation, average: Smoothed
+    ) -> None:
+        self.function, self.average = function, average
+        self.own, self.others = features(sigma), features(tau)
+        self.panel = panel_of(sigma, tau)
+
+    def __call__(self, c: float) -> float:
+        spread = np.sqrt((1 - c) * (1 + c))
+        z, weight = normal_rule([*self.own, *self._layers(c, spread)], self.panel)
+        return float((self.function(z) * self.average(c * z, np.asarray(spread))) @ weight)
+
+    def _layers(self, c: float, spread: float) -> list[Feature]:
+        """The features of tau as z sees them: at k/c, of its own width and that of the spread."""
+        size = max(abs(c), 1e-3)  # what lies beyond 1000 k is out of reach
+        return [
+            (k / (size * np.sign(c) or size), np.hypot(w, spread) / size) for k, w in self.others
+        ]
 
 
-@cache
-def _interpolated(first: str, second: str) -> tuple[Function, Function]:
-    """Chebyshev interpolants in the angle of the value and of the slope."""
-    kink = "relu" in (first, second)
-    rough, smooth = (first, second) if second != "relu" else (second, first)
-    value = _in_angle(ACTIVATIONS[rough].value, _SMOOTHED[smooth][0], kink)
-    slope = _in_angle(ACTIVATIONS[rough].slope, _SMOOTHED[smooth][1], kink)
-    return value, slope
+def _at_step(slope: Smoothed) -> Callable[[float], float]:
+    """E[delta(z) tau'(z')] = phi(0) E tau'(sqrt(1 - c^2) y)."""
+    height, zero = float(density(np.zeros(()))), np.zeros(())
+    return lambda c: height * float(slope(zero, np.sqrt(np.asarray((1 - c) * (1 + c)))))
 
 
-def _in_angle(function: Function, smoothed: Smoothed, kink: bool) -> Function:
+def _in_angle(function: Callable[[float], float], names: str) -> Function:
+    """An interpolant of a function of single correlations."""
+    series, tail = _series(lambda c: np.array([function(float(each)) for each in c]), NODES)
+    if tail >= TAIL:
+        warnings.warn(
+            f"the dual kernel of {names} is accurate to about {tail:.0e}", Notice, stacklevel=2
+        )
+    return _sum_of(series)
+
+
+def _shortened(formula: Function) -> Function:
+    """An interpolant of a formula that costs more than a short series; else the formula."""
+    series, tail = _series(formula, SHORT)
+    return _sum_of(series) if tail < TAIL else formula
+
+
+def _series(function: Function, nodes: tuple[int, ...]) -> tuple[Array, float]:
+    """Chebyshev series in the angle and the size of its end; what is negligible is cut."""
+
     def at(node: Any) -> Any:
-        return _expectation(function, smoothed, np.cos(np.pi / 2 * (1 + node)), kink)
+        return function(np.cos(np.pi / 2 * (1 + node)))
 
-    series = chebyshev.chebinterpolate(at, NODES - 1)
+    for count in nodes:
+        series = chebyshev.chebinterpolate(at, count - 1)
+        scale = max(1.0, float(np.abs(series).max()))
+        tail = float(np.abs(series[-count // 8 :]).max()) / scale
+        if tail < TAIL:
+            break
+    kept = np.flatnonzero(np.abs(series) > ROUNDING * scale)
+    return series[: 1 + int(kept.max(initial=0))], tail
+
+
+def _sum_of(series: Array) -> Function:
     return lambda c: np.asarray(chebyshev.chebval(2 / np.pi * np.arccos(c) - 1, series))
-
-
-def _expectation(function: Function, smoothed: Smoothed, c: Array, kink: bool) -> Array:
-    """E[function(z) E f(c z + sqrt(1 - c^2) y)], with panels graded towards a kink at z = 0."""
-    ends = np.linspace(0.0, REACH, 25)
-    if kink:
-        ends = np.concatenate([[0.0], ends[1] * 2.0 ** np.arange(-24, 0), ends[1:]])
-    nodes, weights = leggauss(20)
-    half = np.diff(ends)[:, None] / 2
-    z = (ends[:-1, None] + half * (1 + nodes)).ravel()
-    weight = (half * weights).ravel() * np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
-    z, weight = np.concatenate([-z, z]), np.concatenate([weight, weight])
-    spread = np.sqrt((1 - c) * (1 + c))[:, None]
-    return np.asarray((smoothed(c[:, None] * z, spread) * function(z)) @ weight)
-
-
-def _by_trapezoid(function: Function) -> Smoothed:
-    """E function(mean + spread y), smooth: the trapezoidal rule converges spectrally."""
-    y = np.linspace(-REACH, REACH, 145)
-    weight = np.exp(-y * y / 2) / np.sqrt(2 * np.pi) * (y[1] - y[0])
-
-    def smoothed(mean: Array, spread: Array) -> Array:
-        total = np.zeros(np.broadcast(mean, spread).shape)
-        for node, share in zip(y, weight, strict=True):
-            total += share * function(mean + spread * node)
-        return total
-
-    return smoothed
-
-
-_SMOOTHED: dict[str, tuple[Smoothed, Smoothed]] = {
-    "linear": (lambda mean, spread: mean + 0 * spread, lambda mean, spread: 1.0 + 0 * mean),
-    "erf": (
-        lambda mean, spread: erf(mean / np.sqrt(1 + 2 * spread**2)),
-        lambda mean, spread: (
-            2 / np.sqrt(np.pi * (1 + 2 * spread**2)) * np.exp(-(mean**2) / (1 + 2 * spread**2))
-        ),
-    ),
-    "tanh": (
-        _by_trapezoid(np.tanh),
-        _by_trapezoid(lambda z: np.asarray(1 / np.cosh(z) ** 2)),
-    ),
-}

@@ -10,7 +10,7 @@ and the gradient of h in the raw direction u. Two forms of the expectation:
                             a convolution (FFT) on an isotropic circle, else a kept matrix, up to
                             `KERNEL_BYTES`; beyond, its tiles are computed again at every step
 
-sigma = p z + q + remainder, and the remainder's parity halves all sums (`geometry.stations`).
+sigma = p z + q + parts, and the parity of each part halves its sums (`geometry.stations`).
 Source: Ma and Ying, arXiv 2110.08725 (velocity); Stein's identity for the kernel's gradient.
 """
 
@@ -124,9 +124,10 @@ class SampledInteraction:
         sigma, directions = self.activation, self.directions
         mean_direction = directions.resultant(outer)
         f: Array = sigma.linear * (whitened @ mean_direction) + sigma.constant * outer.sum()
-        if sigma.has_remainder:
-            folded = directions.stations.fold(outer, sigma.parity)
-            f = f + self.kernels.pair_forward(sigma.name, directions.neurons, whitened, folded)
+        points = sigma.gain * directions.neurons
+        for part in sigma.parts:
+            folded = part.weight * directions.stations.fold(outer, part.parity)
+            f = f + self.kernels.pair_forward(part.remainder, points, whitened, folded)
         return f
 
     def respond(self, outer: Array) -> Response:
@@ -138,9 +139,12 @@ class SampledInteraction:
         pull = residual @ samples.inputs
         h = sigma.linear * (directions.v @ pull) + sigma.constant * residual.sum()
         gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
-        if sigma.has_remainder:
-            sums = self.kernels.pair_backward(sigma.name, directions.half, samples.inputs, residual)
-            h_rest, gradient_rest = directions.both(*sums, sigma.parity)
+        points = sigma.gain * directions.half
+        for part in sigma.parts:
+            sums, slopes = self.kernels.pair_backward(
+                part.remainder, points, samples.inputs, part.weight * residual
+            )
+            h_rest, gradient_rest = directions.both(sums, sigma.gain * slopes, part.parity)
             h, gradient = h + h_rest, gradient + gradient_rest
         return directions.response(risk, h, gradient)
 
@@ -165,11 +169,11 @@ class PopulationInteraction:
         self.activation = activation
         self.directions = _Directions(metric, stations)
         self.correlation, self.correlation_gradient = teacher.correlation(
-            self.directions.v, activation.name
+            self.directions.v, activation
         )
         centres = self.directions.metric.whitened(stations.sphere.centres)
         flat = centres.reshape(-1, centres.shape[-1])
-        self.centre_correlation = teacher.correlation(flat, activation.name)[0].reshape(
+        self.centre_correlation = teacher.correlation(flat, activation)[0].reshape(
             centres.shape[:-1]
         )
         self.target_moment = teacher.second_moment() + teacher.noise**2
@@ -177,7 +181,7 @@ class PopulationInteraction:
 
     def description(self) -> str:
         """One phrase that says which sums run."""
-        return self.sums.description if self.sums else "matrix products of rank d"
+        return self.sums[0].description if self.sums else "matrix products of rank d"
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
@@ -185,9 +189,9 @@ class PopulationInteraction:
         pull = sigma.linear**2 * directions.resultant(outer)
         h = directions.v @ pull + sigma.constant**2 * outer.sum() - self.correlation
         gradient = pull - self.correlation_gradient
-        if self.sums:
-            folded = directions.stations.fold(outer, sigma.parity)
-            h_rest, gradient_rest = directions.both(*self.sums(folded), sigma.parity)
+        for sums in self.sums:
+            folded = directions.stations.fold(outer, sums.parity)
+            h_rest, gradient_rest = directions.both(*sums(folded), sums.parity)
             h, gradient = h + h_rest, gradient + gradient_rest
         response = directions.response(0.0, h, gradient)
         power = float((outer * (response.h - self.centre_correlation)).sum())
@@ -204,14 +208,17 @@ class PopulationInteraction:
 
 
 class _KernelSums:
-    """sum_j k(v_i.v_j) c_j and its gradient, by a matrix, kept or computed again tile by tile."""
+    """sum_j k(v_i.v_j) c_j and its gradient, by a matrix, kept or computed again tile by tile.
 
-    def __init__(self, activation: Activation, directions: _Directions) -> None:
-        self.activation, self.kernel = activation, DualKernel(activation.name)
+    kernel : of definite parity; budget : bytes that may be kept
+    """
+
+    def __init__(self, kernel: RemainderKernel, directions: _Directions, budget: int) -> None:
+        self.kernel, self.parity = kernel, kernel.parity
         self.half, self.neurons = directions.half, directions.neurons
         size = 2 * 8 * len(self.half) * len(self.neurons)
         self.kept: list[tuple[Array, Array]] | None = None
-        if size <= KERNEL_BYTES:
+        if size <= budget:
             self.kept = [self._tile(tile) for tile in self._tiles()]
             self.description = f"kernel matrices of {size / 2**20:.0f} MiB, kept"
         else:
@@ -235,7 +242,7 @@ class _KernelSums:
         return [slice(i, i + TILE_ROWS) for i in range(0, len(self.half), TILE_ROWS)]
 
     def _tile(self, rows: slice) -> tuple[Array, Array]:
-        return remainder_kernel(self.activation, self.kernel, self.half[rows] @ self.neurons.T)
+        return self.kernel(self.half[rows] @ self.neurons.T)
 
 
 class _CircleSums:
@@ -243,19 +250,18 @@ class _CircleSums:
 
     description = "FFT on the circle"
 
-    def __init__(self, activation: Activation, directions: _Directions) -> None:
-        kernel = DualKernel(activation.name)
+    def __init__(self, kernel: RemainderKernel, directions: _Directions) -> None:
         neurons = directions.neurons
         angle = np.arctan2(neurons[:, 1], neurons[:, 0])  # a half circle, from -pi/4
-        self.order, self.parity = np.argsort(angle), activation.parity
+        self.order, self.parity = np.argsort(angle), kernel.parity
         self.tangents = np.stack([-neurons[:, 1], neurons[:, 0]], axis=1)
         self.neurons = neurons
         lag = np.arange(2 * len(neurons)) * np.pi / len(neurons)
-        value, slope = remainder_kernel(activation, kernel, np.cos(lag))
+        value, slope = kernel(np.cos(lag))
         self.value_hat = np.fft.rfft(value) / 2  # both halves of the circle are summed
         self.slope_hat = np.fft.rfft(-np.sin(lag) * slope) / 2
         edges = directions.half[len(neurons) :]
-        self.edge_value, self.edge_slope = remainder_kernel(activation, kernel, edges @ neurons.T)
+        self.edge_value, self.edge_slope = kernel(edges @ neurons.T)
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
@@ -275,17 +281,47 @@ class _CircleSums:
         )
 
 
-def remainder_kernel(sigma: Activation, kernel: DualKernel, c: Array) -> tuple[Array, Array]:
-    """kappa(c) - p^2 c - q^2, of the remainder's parity, and its slope."""
-    value = kernel.value(c) - sigma.linear**2 * c - sigma.constant**2
-    return value, kernel.slope(c) - sigma.linear**2
+@dataclass(frozen=True)
+class RemainderKernel:
+    """kappa(c) - linear^2 c - constant^2 of an activation, its even or odd part, and the slope.
+
+    whole : where all of it has that parity
+    """
+
+    activation: Activation
+    kernel: DualKernel
+    parity: int
+    whole: bool
+
+    def __call__(self, c: Array) -> tuple[Array, Array]:
+        """Value and slope at correlations c."""
+        value, slope = self._remainder(c)
+        if self.whole:
+            return value, slope
+        mirrored, mirrored_slope = self._remainder(-c)
+        return (
+            0.5 * (value + self.parity * mirrored),
+            0.5 * (slope - self.parity * mirrored_slope),
+        )
+
+    def _remainder(self, c: Array) -> tuple[Array, Array]:
+        sigma = self.activation
+        value = self.kernel.value(c) - sigma.linear**2 * c - sigma.constant**2
+        return value, self.kernel.slope(c) - sigma.linear**2
+
+
+def remainder_kernels(sigma: Activation) -> list[RemainderKernel]:
+    """One for every parity that the parts of an activation have."""
+    parities = sorted({part.parity for part in sigma.parts})
+    kernel = DualKernel(sigma)
+    return [RemainderKernel(sigma, kernel, parity, len(parities) == 1) for parity in parities]
 
 
 def _kernel_sums(
     activation: Activation, metric: BatchNormMetric, directions: _Directions
-) -> _KernelSums | _CircleSums | None:
-    if not activation.has_remainder:
-        return None
+) -> list[_KernelSums | _CircleSums]:
+    kernels = remainder_kernels(activation)
     if metric.dimension == 2 and metric.isotropic:
-        return _CircleSums(activation, directions)
-    return _KernelSums(activation, directions)
+        return [_CircleSums(kernel, directions) for kernel in kernels]
+    budget = KERNEL_BYTES // max(len(kernels), 1)
+    return [_KernelSums(kernel, directions, budget) for kernel in kernels]
