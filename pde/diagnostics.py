@@ -18,6 +18,7 @@ from .density.field import Field
 from .density.flow import Flow
 from .density.state import State
 from .network.data import Population
+from .stepping.loop import balance_defect
 
 Array = NDArray[np.float64]
 
@@ -37,10 +38,8 @@ def dissipation(flow: Flow, field: Field, moments: Array) -> float:
 
 
 def defect(state: State, energy: float) -> float:
-    """Relative error of the integrated energy balance; NaN before the energy has really fallen."""
-    fallen = state.start_energy - energy
-    measurable = fallen > ROUNDING * abs(state.start_energy)
-    return abs(fallen - state.dissipated) / fallen if measurable else float("nan")
+    """Relative error of the integrated energy balance; NaN before the energy has fallen."""
+    return balance_defect(state.start_energy, energy, state.dissipated)
 
 
 def wall_mass(flow: Flow, state: State) -> tuple[float, float]:

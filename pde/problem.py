@@ -1,6 +1,6 @@
 """What is solved: network, data, target, loss and initial law, validated and immutable.
 
-    rho_t = div_g(rho grad_g Psi),   Psi(v, a) = a h(v; rho),   rho(0) = law of a x uniform in u
+    rho_t = div_g(rho grad_g Psi),   Psi(v, a) = a h(v; rho),   rho(0) = law of u x law of a
 
 A `Problem` is a configuration made concrete: rows drawn or read, moments taken, the metric known.
 It has no grid and no clock. Source of the equation: Ma and Ying, arXiv 2110.08725.
@@ -10,23 +10,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..kernels.errors import InputError
 from .config import Config
+from .config.agreement import dimension_complaint
+from .config.data import ArraysData, FileData
 from .config.data import Population as PopulationData
 from .config.data import Sampled as SampledData
-from .config.data import Teacher as TeacherTarget
 from .geometry.metric import BatchNormMetric
+from .given import Function, Given
 from .network.activations import Activation, activation
-from .network.data import (
-    Data,
-    Population,
-    Table,
-    draw_samples,
-    prepare_table,
-)
+from .network.data import Data, draw_samples, population
+from .network.directions import DirectionLaw
 from .network.initial import OuterLaw
 from .network.loss import Loss, loss
-from .network.target import Teacher
+from .network.table import prepare_table
+from .network.target import Target, Teacher
+from .network.target import target as target_of
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,39 +38,49 @@ class Problem:
     """A network, what it sees and what it is to learn.
 
     metric : of the directions, from the moments that batch normalization uses, and r = |w|
-    teacher : None where targets come from a file
+    target : None where targets come with the rows
+    inner_law, outer_law : of u and of a at the start, unless there is a
+    density : of both, rho_0(v, a) with respect to dS(v) and da
     trains_inner, trains_outer : whether w, a move
+    normalised : whether there is batch normalization; else the metric serves the data alone
     """
 
     activation: Activation
     metric: BatchNormMetric
     data: Data
-    teacher: Teacher | None
+    target: Target | None
     loss: Loss
+    inner_law: DirectionLaw
     outer_law: OuterLaw
     trains_inner: bool
     trains_outer: bool
+    normalised: bool = True
+    density: Function | None = None
 
     @classmethod
-    def from_config(cls, config: Config, table: Table | None = None) -> Problem:
-        """The problem of a configuration; `table` holds the rows that a data file names.
+    def from_config(cls, config: Config, given: Given | None = None) -> Problem:
+        """The problem of a configuration; `given` holds what it names and cannot hold.
 
-        Raises InputError where data and target do not fit each other.
+        Raises InputError where data and target do not fit each other, or something is not given.
         """
-        network = config.network
-        teacher = None
-        if isinstance(config.target, TeacherTarget):
-            teacher = Teacher.from_config(config.target, network.activation)
-        data = _data(config, teacher, table)
+        network, given = config.network, given or Given()
+        sigma = activation(network.activation, network.gain)
+        data, target = _data(config, given, sigma)
+        if complaint := dimension_complaint(config, len(data.mean)):
+            raise InputError(complaint)
+        metric = BatchNormMetric(data.covariance, network.weight_norm)
         return cls(
-            activation(network.activation),
-            BatchNormMetric(data.covariance, network.weight_norm),
+            sigma,
+            metric,
             data,
-            teacher,
-            loss(config.loss.kind),
+            target,
+            loss(config.loss),
+            DirectionLaw.from_config(config.initial.w, metric, _own_range(config, data)),
             OuterLaw.from_config(config.initial.a),
             "w" in network.train,
             "a" in network.train,
+            network.batch_norm,
+            _density(config, given),
         )
 
     @property
@@ -74,14 +88,48 @@ class Problem:
         """d, the dimension of the inputs."""
         return self.metric.dimension
 
+    @property
+    def teacher(self) -> Teacher | None:
+        """The target where its expectations on normal inputs are known."""
+        return self.target if isinstance(self.target, Teacher) else None
 
-def _data(config: Config, teacher: Teacher | None, table: Table | None) -> Data:
+
+def _data(config: Config, given: Given, sigma: Activation) -> tuple[Data, Target | None]:
+    """Inputs, labelled, and what labelled them."""
     data = config.data
+
+    def target(columns: int, basis: Array | None) -> Target | None:
+        return target_of(config.target, sigma, columns, basis, given.target)
+
     if isinstance(data, PopulationData):
-        return Population(data.mean_vector, data.covariance_matrix)
+        law = population(data)
+        return law, target(data.columns, law.basis)
     if isinstance(data, SampledData):
-        assert teacher is not None
-        return draw_samples(data, teacher)
-    if table is None:
-        raise InputError("data.path: the rows of the file were not given to the problem")
-    return prepare_table(table, data, teacher)
+        labels = target(data.columns, population(data).basis)
+        assert labels is not None
+        samples = draw_samples(data, labels)
+    elif given.table is None:
+        raise InputError(
+            f'data.kind = "{data.kind}": the rows were not given; arrays come from Python, '
+            "bnflow.solve(config, data=(x, y)), and a stored run resumes the same way"
+        )
+    else:
+        samples, labels = prepare_table(given.table, data, target, config.target.label)
+    for targets in (samples.targets, samples.test_targets):
+        loss(config.loss).check(targets)
+    return samples, labels
+
+
+def _own_range(config: Config, data: Data) -> Array | None:
+    """The range of the columns, where they are not projected on components already."""
+    components = isinstance(config.data, FileData | ArraysData) and config.data.components
+    return None if components else data.basis
+
+
+def _density(config: Config, given: Given) -> Function | None:
+    if config.initial.density is not None and given.density is None:
+        raise InputError(
+            "initial.density is a Python function, which only Python can give: "
+            "bnflow.solve(config, initial_density=function); a stored run resumes the same way"
+        )
+    return None if config.initial.density is None else given.density

@@ -45,15 +45,17 @@ def key(
     unit: str = "",
     words: str = "",
     later: tuple[Any, ...] = (),
+    tables: bool = False,
     **rules: Any,
 ) -> Any:
     """Declare a key.
 
     words : what is allowed, where the type alone does not say it well
     later : values reserved and not yet built; `list` or `dict` stands for every value of that form
+    tables : whether the tables among the values have their keys declared beside it
     """
     awaited = [_FORMS[value] if isinstance(value, type) else value for value in later]
-    extra: dict[str, Any] = {"unit": unit, "words": words, "later": awaited}
+    extra: dict[str, Any] = {"unit": unit, "words": words, "later": awaited, "tables": tables}
     return Field(default, description=meaning, json_schema_extra=extra, **rules)
 
 

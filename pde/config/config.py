@@ -11,16 +11,19 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import tomli_w
 from pydantic import PrivateAttr, model_validator
 
+from . import agreement, particles
 from .base import Table, clash, key, later_key
-from .data import Data, FileData, FileTarget, Population, Target, Teacher
+from .data import Data, FileData, Population
 from .initial import Constant, Initial, Normal, TwoPoint, Uniform
 from .network import Loss, Network, Training
 from .solver import Run, Solver, Time
+from .target import Target, Teacher
 
 
 class Config(Table):
@@ -41,14 +44,15 @@ class Config(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _file_data_bring_their_targets(cls, raw: Any) -> Any:
-        """File data bring their own targets, unless a target is named."""
+    def _rows_bring_their_targets(cls, raw: Any) -> Any:
+        """Files and arrays bring their own targets, unless a target is named."""
         if not isinstance(raw, dict):
             return raw
         data, target = raw.get("data"), raw.get("target", {})
-        from_file = isinstance(data, dict) and data.get("kind") == "file"
-        if from_file and isinstance(target, dict) and not target.keys() - {"label"}:
-            return {**raw, "target": {**target, "kind": "file"}}
+        kind = data.get("kind") if isinstance(data, dict) else None
+        own = isinstance(target, dict) and not target.keys() - {"label"}
+        if own and isinstance(kind, str) and kind in agreement.ROWS:
+            return {**raw, "target": {**target, "kind": kind}}
         return raw
 
     @model_validator(mode="after")
@@ -92,7 +96,7 @@ class Config(Table):
         """One line for every key that differs, as `time.end: 5.0 here, 10.0 there`."""
         here, there = dict(_flat(self.to_dict())), dict(_flat(other.to_dict()))
         return [
-            f"{name}: {here.get(name, 'not set')} here, {there.get(name, 'not set')} there"
+            f"{name}: {_short(here.get(name))} here, {_short(there.get(name))} there"
             for name in dict.fromkeys([*here, *there])
             if here.get(name) != there.get(name)
         ]
@@ -120,6 +124,11 @@ class Config(Table):
         return f"<Config {self.data.kind} data, d = {self.d}, to t = {self.time.end}>"
 
 
+def _short(value: Any) -> str:
+    """One line; the text of a function is cut."""
+    return "not set" if value is None else shorten(str(value), 80, placeholder=" ...")
+
+
 def _without_empty_tables(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
@@ -132,39 +141,6 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def _file_target_has_a_file(config: Config) -> str:
-    if not isinstance(config.target, FileTarget):
-        return ""
-    if not isinstance(config.data, FileData):
-        return (
-            f'target.kind = "file" needs data.kind = "file", not "{config.data.kind}"; '
-            'give target.kind = "teacher" for population or sampled data'
-        )
-    if config.data.targets is None:
-        return "data.targets is missing: name the dataset or column that the network is to learn"
-    return ""
-
-
-def _teacher_fits_dimension(config: Config) -> str:
-    target, d = config.target, config.d
-    if not isinstance(target, Teacher):
-        return ""
-    if target.angles is not None and d not in (None, 2):
-        return (
-            f"target.angles need inputs of dimension 2 and these have d = {d}; "
-            f"give target.directions, a list of vectors of length {d}"
-        )
-    lengths = {len(row) for row in target.directions or ()} - {d}
-    if d is not None and lengths:
-        return (
-            f"target.directions has a vector of length {min(lengths)} and the inputs have d = {d}; "
-            f"give vectors of length {d}"
-        )
-    if len(lengths) > 1:
-        return f"target.directions has vectors of different lengths, {sorted(lengths)}; give one"
-    return ""
 
 
 def _cfl_is_stable(config: Config) -> str:
@@ -203,8 +179,8 @@ def _support(law: Normal | Constant | TwoPoint | Uniform) -> tuple[float, ...]:
 
 
 _CHECKS: tuple[Callable[[Config], str], ...] = (
-    _file_target_has_a_file,
-    _teacher_fits_dimension,
+    *agreement.CHECKS,
     _cfl_is_stable,
     _a_range_holds_the_start,
+    *particles.CHECKS,
 )

@@ -1,12 +1,13 @@
-"""The table [initial]: the law of the weights at time zero, inner and outer ones independent."""
+"""The table [initial]: the law of the weights at time zero."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import field_validator
 
-from .base import Interval, Table, by_kind, key, later_key, wrong
+from .base import Chosen, Interval, Table, Vector, by_kind, key, later_key, wrong
 
 
 class Normal(Table):
@@ -57,12 +58,51 @@ Law = Annotated[
 ]
 
 
-class Initial(Table):
-    """The initial law ρ₀."""
+class VonMises(Table):
+    """The density of u is proportional to exp(concentration mean·u), mean of unit length."""
 
-    w: Literal["uniform"] = key(
-        "uniform", "Law of the raw directions u = w/|w|.", later=("uniform-whitened", dict)
+    kind: Literal["vmf"] = key("vmf", "Law of the raw directions: von Mises-Fisher.")
+    mean: Vector = key(..., "The raw direction around which they lie.", min_length=1)
+    concentration: float = key(1.0, "How close; 0 is uniform.", ge=0)
+
+    @field_validator("mean")
+    @classmethod
+    def _not_zero(cls, mean: tuple[float, ...]) -> tuple[float, ...]:
+        if not 0 < np.linalg.norm(np.array(mean)) < np.inf:
+            raise wrong("has no direction; give a vector of non-zero, finite length")
+        return mean
+
+
+class NormalWeights(Table):
+    """The entries of w are independent and normal, in a plain network."""
+
+    kind: Literal["normal"] = key("normal", "Law of w in a plain network: normal entries.")
+    std: float = key(1.0, "Standard deviation of the entries of w.", gt=0)
+
+
+_Named = Literal["uniform", "uniform-whitened"]
+_BY_KIND = by_kind(VonMises, NormalWeights)
+Directions = Annotated[
+    _Named | VonMises | NormalWeights,
+    Chosen(lambda value: _BY_KIND.choose(value) if isinstance(value, dict) else _Named),
+]
+
+
+class Initial(Table):
+    """The initial law ρ₀: of w and a independently, or a density of both from Python."""
+
+    w: Directions = key(
+        "uniform",
+        "Law of the directions: uniform in the raw u = w/|w|, or in the whitened v, or around one.",
+        words='"uniform", "uniform-whitened", {kind = "vmf", mean = [...], concentration = ...}, '
+        'or for plain networks {kind = "normal", std = ...}',
+        tables=True,
     )
     a: Law = key(Normal(), "Law of the outer weights.")
+    density: str | None = key(
+        None,
+        "Text of a Python function density(v, a) that takes the place of both, filled in by "
+        "bnflow.solve(initial_density=...); initial.a is then where the axis of a starts.",
+    )
     gamma: float | None = later_key(None, "Law of the scales of batch normalization.")
     beta: float | None = later_key(None, "Law of the shifts of batch normalization.")

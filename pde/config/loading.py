@@ -29,6 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _INSTEAD = (  # giving one of them in an override takes the place of the other
     ("time.save", "time.save_every"),
     ("target.angles", "target.directions"),
+    ("target.angle", "target.direction"),
 )
 
 
@@ -46,7 +47,7 @@ def load_config(
     >>> load_config({"network": {"activation": "erf"}}, ["time.end=2"]).time.end
     2.0
     """
-    raw, found = _read(source)
+    raw, found = read(source)
     for name, value in _named(overrides):
         _put(raw, name, value)
     try:
@@ -57,7 +58,8 @@ def load_config(
     return config
 
 
-def _read(source: Source) -> tuple[dict[str, Any], Path]:
+def read(source: Source) -> tuple[dict[str, Any], Path]:
+    """The nested tables of a source, not yet checked, and the folder that paths start from."""
     if isinstance(source, Config):
         return source.to_dict(), source.base
     if isinstance(source, Mapping):
@@ -175,6 +177,8 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return {name: _plain(entry, depth + 1) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(entry, depth + 1) for entry in value]
+    if hasattr(value, "to_config"):  # an activation
+        return _plain(value.to_config(), depth)
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if hasattr(value, "tolist"):  # NumPy's arrays and scalars

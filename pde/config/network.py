@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
-from .base import AsTuple, Table, key, later_key, wrong
-
-Activation = Literal["relu", "linear", "erf", "tanh"]
-LATER_ACTIVATIONS = ("gelu", "softplus", "sin", "cos", "abs", "step", "quadratic", dict)
+from .activation import ACTIVATION_WORDS, Activation
+from .base import AsTuple, Table, clash, key, later_key, wrong
 
 
 class Network(Table):
     """A two-layer network f(x) = ∫ a σ(z) ρ(da, dw), z = w·(x - mean) / sqrt(w' Σ w)."""
 
-    activation: Activation = key("relu", "The function σ; erf is erf(z).", later=LATER_ACTIVATIONS)
-    gain: float = later_key(1.0, "Factor k inside the activation, σ(k z).")
-    batch_norm: bool = later_key(
-        True, "Normalise by the moments of the data; false: plain network."
+    activation: Activation = key(
+        "relu", "The function σ; erf is erf(z), step is 1[z > 0].", words=ACTIVATION_WORDS
+    )
+    gain: float = key(1.0, "Factor k inside the activation, σ(k z).", gt=0)
+    batch_norm: bool = key(
+        True, "Normalise by the moments of the data; false: plain network, of particles."
     )
     train: Annotated[tuple[Literal["w", "a"], ...], AsTuple] = key(
         ("w", "a"),
@@ -51,10 +51,26 @@ class Network(Table):
 class Loss(Table):
     """The loss l(y, f); the risk is its mean over the training law."""
 
-    kind: Literal["square"] = key(
-        "square", "l(y, f); square is (f - y)²/2.", later=("logistic", "huber")
+    kind: Literal["square", "logistic", "huber"] = key(
+        "square",
+        "l(y, f): square (f - y)²/2; logistic log(1 + exp(-y f)) for classes y = ±1; huber, square "
+        "near 0 and linear beyond delta.",
     )
-    delta: float | None = later_key(None, "Where the Huber loss turns linear.")
+    delta: float | None = key(
+        None, "Residual |f - y| beyond which the Huber loss is linear; 1.0 where left out.", gt=0
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default(cls, raw: Any) -> Any:
+        bare = isinstance(raw, dict) and raw.get("kind") == "huber" and raw.get("delta") is None
+        return {**raw, "delta": 1.0} if bare else raw
+
+    @model_validator(mode="after")
+    def _delta_is_hubers(self) -> Loss:
+        if self.delta is not None and self.kind != "huber":
+            raise clash(f'loss.delta needs loss.kind = "huber", not "{self.kind}"; leave it out')
+        return self
 
 
 class Rates(Table):

@@ -90,13 +90,14 @@ def _walk(
     for name, node in table["properties"].items():
         members = [_resolved(member, defs) for member in node.get("anyOf", [node])]
         tables = [member for member in members if "properties" in member]
-        if tables and len(tables) == len(members):
+        every = bool(tables) and len(tables) == len(members)
+        if not every:
+            yield _key(prefix + name, node, defs, kinds, name in required)
+        if every or node.get("tables"):
             for member in tables:
                 kind = member["properties"].get("kind", {}).get("const")
                 inner = (kind,) if kind and len(tables) > 1 else ()
                 yield from _walk(member, defs, f"{prefix}{name}.", inner)
-        else:
-            yield _key(prefix + name, node, defs, kinds, name in required)
 
 
 def _key(
@@ -124,6 +125,9 @@ def _resolved(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _choices(node: dict[str, Any]) -> list[Any]:
+    """The members of a closed set, or of the closed sets in a union."""
+    if "anyOf" in node:
+        return [choice for member in node["anyOf"] for choice in _choices(member)]
     return list(node["enum"]) if "enum" in node else [node["const"]] if "const" in node else []
 
 

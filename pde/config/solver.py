@@ -18,15 +18,17 @@ from .base import AsTuple, Chosen, Interval, Table, Vector, clash, key, later_ke
 
 MOST_SAVES = 100_000
 _MOST_CELLS = 65_536
+_MOST_NEURONS = 100_000_000
+_MOST_REPLICAS = 100_000
 
 
 class Solver(Table):
     """The discretization."""
 
-    method: Literal["grid"] = key(
+    method: Literal["grid", "particles"] = key(
         "grid",
-        "What represents the density.",
-        later=("zonal", "radial", "particles", "sgd", "linearised"),
+        "What represents the density: cells, or the neurons of a finite network.",
+        later=("zonal", "radial", "sgd", "linearised"),
     )
     cells: int = key(
         64,
@@ -53,18 +55,41 @@ class Solver(Table):
     scheme: Literal["upwind", "muscl"] = key(
         "muscl", "Transport: first order, or second order with limited slopes.", later=("weno",)
     )
-    coordinates: Literal["raw"] = key(
-        "raw", "Directions that carry the grid: raw u = w/|w|.", later=("whitened",)
+    coordinates: Literal["raw", "whitened", "ellipsoid"] = key(
+        "raw",
+        "Coordinates of the directions: raw u = w/|w|; for particles also whitened v, or q on the "
+        "ellipsoid q' Σ q = 1. A matter of discretization only.",
     )
     interaction: Literal["auto"] = key(
         "auto", "How the sums over neurons are done.", later=("direct", "lines", "transform")
     )
     tolerance: float = key(
-        1e-3, "Error of the field that a time step may make, relative to its size.", ge=1e-9
+        1e-3,
+        "Error that a time step may make, relative: of the field on a grid, of the weights of "
+        "particles.",
+        ge=1e-9,
     )
-    width: int = later_key(1000, "Neurons of a finite network.")
-    sampling: Literal["iid"] = later_key("iid", "How the neurons are drawn.")
-    replicas: int = later_key(1, "Independent finite networks.")
+    width: int = key(
+        1000,
+        "Neurons of a finite network, for particles.",
+        unit="neurons",
+        ge=1,
+        le=_MOST_NEURONS,
+    )
+    sampling: Literal["iid", "stratified", "sobol", "quadrature"] = key(
+        "iid",
+        "How the neurons start: independent draws, stratified in every coordinate, scrambled "
+        "Sobol points, or the weighted nodes of a quadrature of the initial law (d at most 4).",
+    )
+    replicas: int = key(
+        1, "Independent finite networks, computed side by side.", ge=1, le=_MOST_REPLICAS
+    )
+    integrator: Literal["dormand-prince", "bogacki-shampine", "rk4"] = key(
+        "dormand-prince",
+        "Runge-Kutta pair of order 5(4) or 3(2) with error control, or rk4 with steps of one "
+        "length; for particles.",
+    )
+    step: float | None = key(None, "Length of the steps of rk4.", unit="gradient-flow time", gt=0)
     w_range: Interval | None = later_key(None, "Axes of the inner weights of plain networks.")
 
     @field_validator("a_range")
@@ -73,6 +98,17 @@ class Solver(Table):
         if isinstance(a_range, tuple) and not a_range[0] < a_range[1]:
             raise wrong("is empty; give [low, high] with low < high")
         return a_range
+
+    @model_validator(mode="after")
+    def _steps_belong_to_rk4(self) -> Solver:
+        if self.integrator == "rk4" and self.step is None:
+            raise clash('solver.integrator = "rk4" needs solver.step, the length of its steps')
+        if self.integrator != "rk4" and self.step is not None:
+            raise clash(
+                f'solver.step = {self.step} is for solver.integrator = "rk4"; '
+                f'"{self.integrator}" chooses its steps by solver.tolerance'
+            )
+        return self
 
 
 class LogTimes(Table):

@@ -44,3 +44,16 @@ def nearest(word: object, names: Iterable[str]) -> str:
     """Return `; did you mean NAME?` for the name closest to the word, or nothing."""
     close = difflib.get_close_matches(str(word)[:100], list(names), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def size(count: int) -> str:
+    """Write a number of bytes.
+
+    >>> size(3 * 2**30)
+    '3 GiB'
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count //= 1024
+    return f"{count:.3g} TiB"

@@ -11,6 +11,8 @@ cell_volume = r^(d-1) x volume on the unit sphere; rho x cell_volume x axis.weig
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,7 @@ from ..network.interaction import (
 from ..problem import Problem
 from ..stepping.tableaux import SSP_RK2
 from .field import Field
+from .start import direction_averages, given_averages
 from .state import State
 
 Array = NDArray[np.float64]
@@ -66,19 +69,27 @@ class Flow:
 
         end : of the run, which bounds how far a can move before the axis is extended.
         """
-        law = self.problem.outer_law
+        problem, law = self.problem, self.problem.outer_law
         axis: OuterAxis
-        if law.atoms is not None and not self.problem.trains_outer:
+        if law.atoms is not None and not problem.trains_outer:
             axis = ListAxis(law.atoms)
-            along = np.full(axis.count, 1.0 / axis.count)
         else:
-            if a_range is not None:
+            if a_range is not None and problem.density is None:
                 law.refuse_outside(*a_range)
-            low, high = a_range or self._automatic_range(a_cells, end)
-            axis = CellAxis.covering(low, high, a_cells)
-            along = law.on(axis)
-        uniform = np.full(self.sphere.shape, 1.0 / self.cell_volume.sum())
-        return State(np.ascontiguousarray(uniform[..., None] * along), axis)
+            axis = CellAxis.covering(*(a_range or self._automatic_range(a_cells, end)), a_cells)
+        if problem.density is not None:
+            rho = given_averages(
+                problem.density, self.sphere, problem.metric, axis, self.cell_volume
+            )
+            return State(np.ascontiguousarray(rho), axis)
+        along = law.on(axis) if isinstance(axis, CellAxis) else np.full(axis.count, 1 / axis.count)
+        return State(np.ascontiguousarray(self.directions[..., None] * along), axis)
+
+    @cached_property
+    def directions(self) -> Array:
+        """(2d, n, .., n): the initial law of the directions, per Riemannian volume."""
+        average = direction_averages(self.problem.inner_law, self.sphere)
+        return average / self.problem.metric.norm ** (self.problem.dimension - 1)
 
     def _automatic_range(self, a_cells: int, end: float) -> tuple[float, float]:
         """Where a can be for a while: |a(t)| <= max |a0| + t sup |h|; half a cell at least."""
@@ -86,7 +97,7 @@ class Flow:
         low, high = law.reach
         if not self.problem.trains_outer:
             return low, high
-        mean_weights = law.mean * self.cell_volume / self.cell_volume.sum()
+        mean_weights = law.mean * self.directions * self.cell_volume
         reach = float(np.abs(self.interaction.respond(mean_weights).h).max()) * min(end, 1.0)
         room = max(reach, 0.1 * max(abs(low), abs(high)), 0.1)
         if law.kind == "normal":  # its far tails are room of their own

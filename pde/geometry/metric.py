@@ -111,9 +111,9 @@ def _checked_covariance(covariance: ArrayLike) -> Array:
     matrix = np.asarray(covariance, float)
     if matrix.ndim == 1:
         matrix = np.diag(matrix)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 1:
         raise InputError(
-            f"covariance of shape {np.shape(covariance)}: give d >= 2 variances or a d x d matrix"
+            f"covariance of shape {np.shape(covariance)}: give d >= 1 variances or a d x d matrix"
         )
     asymmetry, scale = np.abs(matrix - matrix.T).max(), np.abs(matrix).max()
     if not np.isfinite(matrix).all() or asymmetry > 1e-10 * scale:

@@ -1,18 +1,26 @@
 """Losses l(f, y) of a prediction f against a target y, both of shape (rows,).
 
-    square   l = (f - y)^2 / 2,   dl/df = f - y
+| kind     | l(f, y)                                            | dl/df                      |
+|----------|----------------------------------------------------|----------------------------|
+| square   | (f - y)^2 / 2                                      | f - y                      |
+| logistic | ln(1 + e^(-y f)), y = +-1                          | -y / (1 + e^(y f))         |
+| huber    | (f - y)^2 / 2, or delta (abs(f - y) - delta/2)     | f - y, cut at +-delta      |
 
-The risk is the mean of l over the training law, the 1/2 and the target's noise included.
+The risk is the mean of l over the training law, the 1/2 and the target's noise included. All are
+convex, so the risk is convex in the density. Elementwise, without overflow.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ...kernels.errors import InputError
+from ..config.network import Loss as LossTable
 
 Array = NDArray[np.float64]
 
@@ -28,6 +36,10 @@ class Loss(Protocol):
         """(rows,): dl/df."""
         ...
 
+    def check(self, target: Array) -> None:
+        """Raise InputError where the loss is not meant for such targets."""
+        ...
+
 
 class SquareLoss:
     """l = (f - y)^2 / 2."""
@@ -40,12 +52,57 @@ class SquareLoss:
         """(rows,): the residual."""
         return prediction - target
 
+    def check(self, target: Array) -> None:
+        """Every target is right."""
 
-LOSSES: dict[str, type[Loss]] = {"square": SquareLoss}
+
+class LogisticLoss:
+    """l = ln(1 + exp(-y f)), for y = +-1."""
+
+    def value(self, prediction: Array, target: Array) -> Array:
+        """(rows,): the log-likelihood of the other class, negative."""
+        return np.logaddexp(0.0, -target * prediction)
+
+    def slope(self, prediction: Array, target: Array) -> Array:
+        """(rows,): minus y times the probability of the wrong class."""
+        return np.asarray(-target * expit(-target * prediction))
+
+    def check(self, target: Array) -> None:
+        """Raise InputError where a target is not +-1."""
+        other = np.flatnonzero(np.abs(target) != 1.0)
+        if len(other):
+            raise InputError(
+                f'loss.kind = "logistic": target {target[other[0]]:.6g} of row {other[0]} is no '
+                'class +-1; give such classes, or target.label = "sign"'
+            )
 
 
-def loss(kind: str) -> Loss:
-    """The loss of that name. Raises InputError for an unknown one."""
-    if kind not in LOSSES:
-        raise InputError(f'loss "{kind}" is not known; choose from {", ".join(LOSSES)}')
-    return LOSSES[kind]()
+@dataclass(frozen=True)
+class HuberLoss:
+    """l = r^2 / 2 for |r| <= delta, else delta (|r| - delta / 2), r = f - y.
+
+    delta : in the units of the targets as the network sees them
+    """
+
+    delta: float
+
+    def value(self, prediction: Array, target: Array) -> Array:
+        """(rows,): quadratic within delta, linear beyond, once differentiable."""
+        residual = prediction - target
+        inner = np.clip(residual, -self.delta, self.delta)
+        return np.asarray(inner * (residual - 0.5 * inner))
+
+    def slope(self, prediction: Array, target: Array) -> Array:
+        """(rows,): the residual, cut."""
+        return np.clip(prediction - target, -self.delta, self.delta)
+
+    def check(self, target: Array) -> None:
+        """Every target is right."""
+
+
+def loss(table: LossTable) -> Loss:
+    """The loss of a configuration."""
+    if table.kind == "huber":
+        assert table.delta is not None
+        return HuberLoss(table.delta)
+    return LogisticLoss() if table.kind == "logistic" else SquareLoss()

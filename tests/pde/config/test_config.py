@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bnflow.kernels.errors import Notice
 from bnflow.pde.config import load_config
-from bnflow.pde.config.data import FileTarget, Teacher
 from bnflow.pde.config.solver import Time
+from bnflow.pde.config.target import FileTarget, Teacher
 
 
 def test_the_canonical_text_reads_back_and_fixes_the_digest() -> None:

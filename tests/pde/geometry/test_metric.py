@@ -156,8 +156,8 @@ def test_isotropic_means_a_multiple_of_the_identity_whatever_the_units(scale: fl
         ([[1.0, 2.0], [2.0, 1.0]], "eigenvalue -1"),
         ([1.0, np.nan], "finite"),
         ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], "(2, 3)"),
-        ([1.0], "d >= 2"),
-        (3.0, "d >= 2"),
+        ([], "d >= 1"),
+        (3.0, "d >= 1"),
     ],
 )
 def test_a_covariance_that_is_none_is_refused_in_one_line(

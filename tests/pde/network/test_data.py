@@ -1,4 +1,4 @@
-"""Data laws: moments, whitening, splitting, projection, and independent streams."""
+"""Data laws: moments, whitening, the range of singular ones, and independent streams."""
 
 from typing import Any
 
@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 
 from bnflow.kernels.errors import InputError
-from bnflow.pde.config.data import FileData, Sampled
+from bnflow.pde.config.data import Population, Sampled
 from bnflow.pde.geometry import BatchNormMetric
-from bnflow.pde.network.data import (
-    Samples,
-    Table,
-    draw_samples,
-    generator,
-    prepare_table,
-    principal_directions,
-)
-from bnflow.pde.network.target import Teacher
+from bnflow.pde.network.activations import activation
+from bnflow.pde.network.data import Samples, draw_samples, generator, normalised, population
+from bnflow.pde.network.target import Linear, NeuronTeacher
 
 Array = np.ndarray
 COVARIANCE = [[4.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]]
@@ -24,8 +18,8 @@ MEAN = [1.0, -2.0, 0.5]
 EYE = np.eye(3)
 
 
-def teacher(noise: float = 0.0) -> Teacher:
-    return Teacher(np.array([1.0, -0.5]), EYE[:2], "tanh", noise)
+def teacher(noise: float = 0.0) -> NeuronTeacher:
+    return NeuronTeacher(np.array([1.0, -0.5]), EYE[:2], activation("tanh"), noise)
 
 
 def drawn(noise: float = 0.0, **changes: Any) -> Samples:
@@ -41,15 +35,15 @@ def raw(samples: Samples, whitened: Array) -> Array:
 def assert_normalised(samples: Samples) -> None:
     """Mean 0 and covariance 1, with 1/n, of the training rows themselves."""
     x = samples.inputs
-    np.testing.assert_allclose(x.mean(0), 0, atol=1e-13)
-    np.testing.assert_allclose(x.T @ x / len(x), np.eye(x.shape[1]), atol=1e-12)
+    np.testing.assert_allclose(x.mean(0), 0, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(x.T @ x / len(x), np.eye(x.shape[1]), rtol=0, atol=1e-12)
 
 
 def test_drawn_rows_have_the_moments_of_the_law_and_are_whitened_by_their_own() -> None:
     samples = drawn()
     error = 4 / np.sqrt(4000)  # four standard errors, variances up to 4
-    np.testing.assert_allclose(samples.mean, MEAN, atol=2 * error)
-    np.testing.assert_allclose(samples.covariance, COVARIANCE, atol=2**0.5 * 4 * error)
+    np.testing.assert_allclose(samples.mean, MEAN, rtol=0, atol=2 * error)
+    np.testing.assert_allclose(samples.covariance, COVARIANCE, rtol=0, atol=2**0.5 * 4 * error)
     assert_normalised(samples)
     assert samples.inputs.flags.c_contiguous
 
@@ -62,7 +56,9 @@ def test_the_teacher_acts_on_inputs_whitened_by_the_law() -> None:
         (samples.test_inputs, samples.test_targets),
     ):
         x = (raw(samples, whitened) - np.array(MEAN)) @ law.inverse_square_root
-        np.testing.assert_allclose(targets, np.tanh(x[:, 0]) - 0.5 * np.tanh(x[:, 1]), atol=1e-12)
+        np.testing.assert_allclose(
+            targets, np.tanh(x[:, 0]) - 0.5 * np.tanh(x[:, 1]), rtol=0, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.2, 0.5, 0.9])
@@ -97,126 +93,49 @@ def test_seeds_and_streams_give_different_numbers_and_repeat() -> None:
     assert len(draws) == 12
 
 
-# -- files ---------------------------------------------------------------------------------------
+# -- singular laws -------------------------------------------------------------------------------
+
+FACTOR = np.array([[1.0, 0.5], [0.0, 1.0], [2.0, -1.0]])  # columns mix two independent inputs
+SINGULAR = (FACTOR @ FACTOR.T).tolist()
 
 
-def table(rows: int = 60, columns: int = 3, seed: int = 0) -> Table:
-    random = np.random.default_rng(seed)
-    inputs = (
-        random.standard_normal((rows, columns)) @ random.standard_normal((columns, columns)) + 3
-    )
-    return Table(inputs, 7 + 2 * inputs[:, 0] + random.standard_normal(rows), "digest")
-
-
-def file_data(**changes: Any) -> FileData:
-    return FileData.model_validate(
-        {"kind": "file", "path": "x.npz", "inputs": "x", "targets": "y", **changes}
-    )
-
-
-def rows_of(source: Table, samples: Samples, whitened: Array) -> list[int]:
-    """Which rows of the table these are."""
-    distance = np.abs(raw(samples, whitened)[:, None] - source.inputs[None]).max(-1)
-    assert (distance.min(1) < 1e-12).all()
-    return [int(i) for i in distance.argmin(1)]
-
-
-def test_held_out_rows_and_training_rows_share_out_the_table_in_file_order() -> None:
-    source = table()
-    samples = prepare_table(source, file_data(test_fraction=0.3, seed=5), None)
-    train = rows_of(source, samples, samples.inputs)
-    test = rows_of(source, samples, samples.test_inputs)
-    assert len(test) == 18
-    assert sorted(train + test) == list(range(60))
-    assert train == sorted(train)
-    assert test == sorted(test)
-    other = prepare_table(source, file_data(test_fraction=0.3, seed=6), None)
-    assert test != rows_of(source, other, other.test_inputs)
-    assert_normalised(samples)
-
-
-def test_moments_and_standardisation_come_from_training_rows_alone() -> None:
-    source = table()
-    samples = prepare_table(source, file_data(test_fraction=0.3), None)
-    train = rows_of(source, samples, samples.inputs)
-    test = rows_of(source, samples, samples.test_inputs)
-    assert source.targets is not None
-    np.testing.assert_allclose(samples.mean, source.inputs[train].mean(0), rtol=1e-14)
+def test_a_singular_law_is_posed_on_its_range() -> None:
+    law = population(Population.model_validate({"covariance": SINGULAR, "mean": MEAN}))
+    assert law.basis is not None
+    np.testing.assert_allclose(law.basis @ law.basis.T, np.eye(2), rtol=0, atol=1e-15)
     np.testing.assert_allclose(
-        samples.covariance, np.cov(source.inputs[train].T, bias=True), rtol=1e-12
+        law.basis.T @ law.covariance @ law.basis, SINGULAR, rtol=0, atol=1e-14
     )
-    assert samples.targets.mean() == pytest.approx(0, abs=1e-14)
-    assert samples.targets.std() == pytest.approx(1, rel=1e-14)
-    for rows, targets in ((train, samples.targets), (test, samples.test_targets)):
-        back = samples.shift + samples.scale * targets
-        np.testing.assert_allclose(back, source.targets[rows], rtol=1e-14)
+    assert law.mean.tolist() == [0, 0]
+    assert law.centre is not None
+    assert law.centre.tolist() == MEAN
 
 
-def test_principal_directions_are_those_of_the_correlation_matrix_with_a_fixed_sign() -> None:
-    """Columns count alike whatever their units; the division is inside the directions."""
-    inputs = table(columns=6).inputs * np.geomspace(1e-3, 1e3, 6)
-    centre, directions = principal_directions(inputs, 3)
-    np.testing.assert_allclose(centre, inputs.mean(0), rtol=1e-14)
-    values, vectors = np.linalg.eigh(np.corrcoef(inputs.T))
-    components = (inputs - centre) @ directions.T
-    np.testing.assert_allclose(
-        np.cov(components.T, bias=True), np.diag(values[:-4:-1]), rtol=0, atol=1e-12
-    )
-    units = directions * inputs.std(0)
-    np.testing.assert_allclose(np.abs(units @ vectors[:, ::-1]), np.eye(3, 6), atol=1e-10)
-    assert (units[np.arange(3), np.abs(units).argmax(1)] > 0).all()
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, 1e5 / 3])
-def test_a_constant_column_is_told_even_where_its_spread_is_rounding(value: float) -> None:
-    inputs = table(rows=442, columns=4).inputs
-    inputs[:, 2] = value
-    with pytest.raises(InputError, match="column 2 is constant"):
-        principal_directions(inputs, 2)
-
-
-def test_a_projected_table_keeps_what_leads_back_to_the_raw_columns() -> None:
-    source = table(columns=6)
-    samples = prepare_table(source, file_data(components=3, test_fraction=0.25), None)
-    assert samples.inputs.shape == (45, 3)
+def test_rows_of_a_singular_law_have_its_moments_and_the_target_sees_them_whitened() -> None:
+    """The target is linear in the whitened inputs of the law, so of the rows, up to a rotation."""
+    config = {"kind": "sampled", "covariance": SINGULAR, "mean": MEAN, "samples": 4000}
+    data = Sampled.model_validate(config)
+    samples = draw_samples(data, Linear(np.array([1.0, -2.0])))
     assert samples.basis is not None
     assert samples.centre is not None
-    projected = (source.inputs - samples.centre) @ samples.basis.T
-    distance = np.abs(raw(samples, samples.test_inputs)[:, None] - projected[None]).max(-1).min(1)
-    assert distance.max() < 1e-12
-    np.testing.assert_allclose(samples.mean, 0, atol=1e-13)  # centred by the training rows
-    off_diagonal = samples.covariance - np.diag(samples.covariance.diagonal())
-    np.testing.assert_allclose(off_diagonal, 0, atol=1e-12)
+    assert_normalised(samples)
+    raw_rows = samples.centre + raw(samples, samples.inputs) @ samples.basis
+    np.testing.assert_allclose(np.cov(raw_rows.T), SINGULAR, rtol=0, atol=5 * 4 * 4 / np.sqrt(4000))
+    law = population(data)
+    assert law.basis is not None
+    whitened = (raw_rows - MEAN) @ law.basis.T @ BatchNormMetric(law.covariance).inverse_square_root
+    np.testing.assert_allclose(samples.targets, whitened @ [1.0, -2.0], rtol=0, atol=1e-10)
 
 
-def test_a_teacher_on_a_table_sees_rows_whitened_by_the_rows_themselves() -> None:
-    samples = prepare_table(table(), file_data(test_fraction=0.3), teacher())
-    for x, y in ((samples.inputs, samples.targets), (samples.test_inputs, samples.test_targets)):
-        np.testing.assert_allclose(y, np.tanh(x[:, 0]) - 0.5 * np.tanh(x[:, 1]), atol=1e-15)
-    assert (samples.shift, samples.scale) == (0.0, 1.0)
-    noisy = prepare_table(table(2000), file_data(), teacher(0.3))
-    clean = prepare_table(table(2000), file_data(), teacher())
-    assert (noisy.targets - clean.targets).std() == pytest.approx(0.3, rel=0.1)
+def test_no_more_rows_than_columns_span_one_dimension_less_than_there_are_rows() -> None:
+    data = Sampled.model_validate({"kind": "sampled", "covariance": [3, 2, 1, 1], "samples": 3})
+    samples = draw_samples(data, Linear(np.ones(4)))
+    assert samples.inputs.shape == (3, 2) == (3, data.d)
+    # three whitened points in the plane are an equilateral triangle
+    sides = np.linalg.norm(samples.inputs - np.roll(samples.inputs, 1, axis=0), axis=1)
+    np.testing.assert_allclose(sides, np.sqrt(6), rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("source", "changes", "phrase"),
-    [
-        (table(columns=5), {}, "5 columns"),
-        (table(columns=1), {}, "1 columns"),
-        (table(rows=3), {}, "3 training rows for 3 inputs"),
-        (table(rows=10), {"test_fraction": 0.8}, "2 training rows"),
-        (table(columns=2), {"components": 3}, "2 input columns"),
-        (Table(table().inputs, np.full(60, 0.1)), {}, "all training targets are equal"),
-        (Table(np.ones((20, 3)), np.arange(20.0)), {}, "eigenvalue"),
-        (Table(table().inputs, 1e300 * np.arange(60.0)), {}, "out of range"),
-        (Table(table().inputs, 1e-300 * np.arange(60.0)), {}, "out of range"),
-    ],
-)
-def test_what_cannot_be_learned_from_is_one_line(
-    source: Table, changes: dict[str, Any], phrase: str
-) -> None:
-    with pytest.raises(InputError) as error:
-        prepare_table(source, file_data(**changes), None)
-    assert phrase in str(error.value)
-    assert len(str(error.value).splitlines()) == 1
+def test_rows_that_do_not_vary_are_refused() -> None:
+    with pytest.raises(InputError, match="all training inputs are equal"):
+        normalised(np.full((5, 2), 0.1), np.zeros((0, 2)))

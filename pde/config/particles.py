@@ -1,0 +1,81 @@
+"""What runs of neurons, and plain networks, ask of the configuration as a whole.
+
+Each check returns the complaint, one line, or nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .initial import NormalWeights
+
+if TYPE_CHECKING:
+    from .config import Config
+
+RULES_TO = 4  # the largest d that has a quadrature of directions
+
+
+def plain_networks_are_particles(config: Config) -> str:
+    """Complain about a plain network on a grid."""
+    if config.network.batch_norm or config.solver.method == "particles":
+        return ""
+    return (
+        f'network.batch_norm = false is not yet available with solver.method = "'
+        f'{config.solver.method}"; give solver.method = "particles"'
+    )
+
+
+def coordinates_fit(config: Config) -> str:
+    """Complain about coordinates that the method or the network does not have."""
+    solver = config.solver
+    if solver.coordinates == "raw":
+        return ""
+    seen = f'solver.coordinates = "{solver.coordinates}"'
+    if solver.method != "particles":
+        return f'{seen} is for solver.method = "particles"; a grid takes "raw"'
+    if not config.network.batch_norm:
+        return f'{seen} is for batch-normalized networks; a plain network takes "raw"'
+    return ""
+
+
+def inner_law_fits(config: Config) -> str:
+    """Complain about normal weights where only their direction counts, and given densities."""
+    initial = config.initial
+    if isinstance(initial.w, NormalWeights) and config.network.batch_norm:
+        return (
+            'initial.w.kind = "normal" is for plain networks; with batch normalization only the '
+            'direction counts: give initial.w = "uniform"'
+        )
+    if initial.density is not None and config.solver.method == "particles":
+        return (
+            'an initial density is for solver.method = "grid"; particles take initial.w and '
+            "initial.a"
+        )
+    return ""
+
+
+def quadrature_has_a_rule(config: Config) -> str:
+    """Complain about a quadrature that does not exist, or is asked for twice."""
+    solver = config.solver
+    if solver.method != "particles" or solver.sampling != "quadrature":
+        return ""
+    if solver.replicas > 1:
+        return (
+            f"solver.replicas = {solver.replicas} of a quadrature would be equal; give 1, or "
+            'solver.sampling = "sobol"'
+        )
+    too_many = config.d is not None and config.d > RULES_TO
+    if too_many or isinstance(config.initial.w, NormalWeights):
+        what = f"d = {config.d}" if too_many else "normal weights"
+        return (
+            f'solver.sampling = "quadrature" has no rule for {what}; give "sobol" or "stratified"'
+        )
+    return ""
+
+
+CHECKS = (
+    plain_networks_are_particles,
+    coordinates_fit,
+    inner_law_fits,
+    quadrature_has_a_rule,
+)
