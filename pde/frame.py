@@ -1,8 +1,8 @@
 """What a run hands out at a saved time, and the coordinates it is to be read on.
 
 A `Frame` is immutable and complete: the fields a user reads, the diagnostics, the per-step log
-since the last frame, and the solver's whole state for a restart. A `Layout` holds what does not
-change. Nothing here computes, and nothing here knows files.
+since the last frame, and the solver's whole state for a restart. A `Layout` (of a grid) or a
+`NeuronLayout` holds what does not change. Nothing here computes, and nothing here knows files.
 """
 
 from __future__ import annotations
@@ -54,14 +54,50 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class NeuronLayout:
+    """The coordinates of every field of a run of neurons.
+
+    neuron_mass : (neurons,) - share of each neuron in its network; sums to 1
+    replicas : independent networks on one clock
+    normalised : whether there is batch normalization; else the neurons meet the raw inputs
+    The other entries : as in `Layout`
+    """
+
+    neuron_mass: Array
+    replicas: int
+    data_mean: Array
+    data_covariance: Array
+    normalised: bool = True
+    input_basis: Array | None = None
+    input_centre: Array | None = None
+    target_shift: float = 0.0
+    target_scale: float = 1.0
+
+    @property
+    def dimension(self) -> int:
+        """d, the dimension of the inputs."""
+        return len(self.data_mean)
+
+    @property
+    def width(self) -> int:
+        """Neurons of a network."""
+        return len(self.neuron_mass)
+
+
+AnyLayout = Layout | NeuronLayout
+
+
+@dataclass(frozen=True)
 class Frame:
     """One saved time.
 
     time, step : gradient-flow time and number of steps taken
-    fields : name -> array; "rho" (2d, n, .., n, n_a) is the density per unit Riemannian volume and
-        per unit a (per value, on a list): sum of rho * cell_volume * a_weight = mass
+    fields : name -> array. On a grid "rho" (2d, n, .., n, n_a), the density per unit Riemannian
+        volume and per unit a (per value, on a list): sum of rho * cell_volume * a_weight = mass.
+        Of neurons "direction" (replicas, neurons, d), u = w/|w|, or w itself in a plain network;
+        "a" (replicas, neurons)
     a_first : index of the first a cell, counted from the first cell at the start; an axis that has
-        grown downwards has a negative one
+        grown downwards has a negative one; 0 for neurons
     diagnostics : name -> number or small array; NaN where a quantity is not defined
     log : name -> (steps since the last frame,) array; one entry a step
     restart : name -> array; the solver's whole state, for a bitwise continuation

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,30 +17,38 @@ from numpy.typing import NDArray
 from ..kernels import select
 from ..kernels.errors import InputError
 from .config import Config
+from .config.text import size
 from .density.flow import Flow
 from .density.state import FIELDS_HELD, State
-from .frame import Layout
-from .network.data import Samples, Table
+from .frame import AnyLayout, Layout
+from .given import Given
+from .network.data import Samples
+from .particles.flow import NeuronFlow
+from .particles.session import NeuronPlan, NeuronSession
+from .particles.session import plan as plan_neurons
 from .problem import Problem
 from .stepping.control import StepControl
-from .stepping.driver import Driver, Report
+from .stepping.driver import Driver
+from .stepping.loop import Loop, Report
+
+__all__ = ["AnyPlan", "AnySession", "NeuronPlan", "Plan", "Session", "plan", "plan_of", "prepare"]
 
 DIRECTION_NUMBERS = 8  # numbers kept a direction, in units of d^2: gradients, faces, weights
 
 
 @dataclass(frozen=True)
 class Session:
-    """A configuration made ready to run."""
+    """A configuration with solver.method = "grid", made ready to run."""
 
     config: Config
     problem: Problem
     flow: Flow
 
     @classmethod
-    def prepare(cls, config: Config, table: Table | None = None) -> Session:
+    def prepare(cls, config: Config, given: Given | None = None) -> Session:
         """Build problem and grid. Raises InputError for what cannot be run."""
         kernels = select(config.run.backend)
-        problem = Problem.from_config(config, table)
+        problem = Problem.from_config(config, given)
         _refuse_too_large(config, problem, kernels.memory())
         return cls(
             config, problem, Flow(problem, config.solver.cells, config.solver.scheme, kernels)
@@ -84,8 +92,8 @@ class Session:
             a_width=state.axis.cell_width,
             data_mean=data.mean,
             data_covariance=data.covariance,
-            input_basis=rows.basis if rows else None,
-            input_centre=rows.centre if rows else None,
+            input_basis=data.basis,
+            input_centre=data.centre,
             target_shift=rows.shift if rows else 0.0,
             target_scale=rows.scale if rows else 1.0,
         )
@@ -95,7 +103,7 @@ class Session:
         solver, d = self.config.solver, self.problem.dimension
         cells = " x ".join([str(2 * d), *[str(solver.cells)] * (d - 1)])
         return (
-            f"{self.config.network.activation} network, d = {d}, {cells} directions, "
+            f"{self.problem.activation.label} network, d = {d}, {cells} directions, "
             f"{solver.scheme}, {self.flow.interaction.description()}, {self.flow.kernels.name}"
         )
 
@@ -112,7 +120,7 @@ def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
     if needed > memory:
         raise InputError(
             f"solver.cells = {solver.cells}, a_cells = {a_cells} in d = {d}: "
-            f"{directions:,} directions need {_size(needed)}, and there are {_size(memory)}; "
+            f"{directions:,} directions need {size(needed)}, and there are {size(memory)}; "
             "give fewer cells"
         )
 
@@ -139,9 +147,9 @@ class Plan:
         lines = [
             self.description,
             f"cells      {self.directions:,} directions x {self.a_cells} of a = {cells:,}",
-            f"memory     {_size(FIELDS_HELD * self.field_bytes)} "
-            f"({FIELDS_HELD} densities of {_size(self.field_bytes)})",
-            f"disk       {_size(self.saves * self.field_bytes)} for {self.saves} saved times",
+            f"memory     {size(FIELDS_HELD * self.field_bytes)} "
+            f"({FIELDS_HELD} densities of {size(self.field_bytes)})",
+            f"disk       {size(self.saves * self.field_bytes)} for {self.saves} saved times",
             f"steps      about {self.steps:,}, at the length that the start allows",
         ]
         if self.pairs:
@@ -149,8 +157,61 @@ class Plan:
         return lines
 
 
+class AnySession(Protocol):
+    """A configuration made ready to run, by whichever method."""
+
+    @property
+    def config(self) -> Config:
+        """What was asked for."""
+        ...
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        ...
+
+    @property
+    def flow(self) -> Flow | NeuronFlow:
+        """The equation on a grid, or of neurons; knows its kernels."""
+        ...
+
+    def driver(
+        self,
+        restart: Mapping[str, NDArray[Any]] | None = None,
+        report: Callable[[Report], None] | None = None,
+    ) -> Loop:
+        """A driver at the start, or at a stored state."""
+        ...
+
+    def layout(self, state: Any) -> AnyLayout:
+        """The coordinates of the run's fields, for a state of its driver."""
+        ...
+
+    def describe(self) -> str:
+        """One line for the head of a progress display."""
+        ...
+
+
+AnyPlan = Plan | NeuronPlan
+
+
+def prepare(config: Config, given: Given | None = None) -> AnySession:
+    """The session of a configuration, on a grid or of neurons."""
+    if config.solver.method == "particles":
+        return NeuronSession.prepare(config, given)
+    return Session.prepare(config, given)
+
+
+def plan_of(session: AnySession) -> AnyPlan:
+    """What the run of a session will take, by either method."""
+    if isinstance(session, NeuronSession):
+        return plan_neurons(session)
+    assert isinstance(session, Session)
+    return plan(session)
+
+
 def plan(session: Session) -> Plan:
-    """What the run of a session will take, from its first field."""
+    """What the run of a session on a grid will take, from its first field."""
     flow, config = session.flow, session.config
     state = session.initial_state()
     rate = flow.rate(flow.field(state).velocity, state.axis)
@@ -166,11 +227,3 @@ def plan(session: Session) -> Plan:
         max(1, math.ceil(config.time.end * rate / config.time.cfl)),
         len(config.time.saves()),
     )
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.3g} {unit}"
-        count /= 1024
-    return f"{count:.3g} TiB"

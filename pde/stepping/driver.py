@@ -1,4 +1,4 @@
-"""The loop: field -> step -> field, from save time to save time.
+"""The grid's steps in the loop: field -> step -> field.
 
 One interaction a step. The velocity of a step is the field at its midpoint, extrapolated from the
 last two (Adams-Bashforth), frozen over the Runge-Kutta stages; the first step computes its midpoint
@@ -13,8 +13,7 @@ field stops the run before anything is handed out, so what was saved before stay
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +23,13 @@ from ...kernels.errors import Notice, NumericalFailure
 from ..density.field import Field, extrapolated
 from ..density.flow import Flow
 from ..density.state import FIELDS_HELD, Memory, State
-from ..diagnostics import audit, defect, dissipation, wall_mass
+from ..diagnostics import audit, dissipation, wall_mass
 from ..frame import Frame
 from ..geometry.axis import CellAxis, extended_density
 from .control import StepControl, miss, norm, spread
+from .loop import Loop, Report
+
+__all__ = ["Driver", "Report"]
 
 Array = NDArray[np.float64]
 
@@ -39,23 +41,14 @@ FIRST_TRIES = 12
 STALL = 1e-9  # of the whole time: shorter steps are more than anyone waits for
 
 
-@dataclass(frozen=True)
-class Report:
-    """One step, told as it happens."""
-
-    time: float
-    step: int
-    dt: float
-    risk: float
-    defect: float
-
-
-class Driver:
+class Driver(Loop):
     """Runs a flow through its save times.
 
     extend : whether the a axis may be extended ("auto"); else mass at a wall stops the run
     stop_risk : ends the run early, once the risk is below; report : called after every step
     """
+
+    state: State
 
     def __init__(
         self,
@@ -68,30 +61,20 @@ class Driver:
         stop_risk: float | None = None,
         report: Callable[[Report], None] | None = None,
     ) -> None:
+        super().__init__(saves, stop_risk, report)
         self.flow, self.state, self.control = flow, state, control
-        self.saves, self.extend, self.stop_risk = tuple(saves), extend, stop_risk
-        self.report = report
-        self.log: dict[str, list[float]] = {name: [] for name in LOG}
+        self.extend = extend
         self._wall_told = False
         self._observe()
 
-    def frames(self) -> Iterator[Frame]:
-        """The saved times, one after the other; the first is t = 0 where the state is new."""
-        if self.state.step == 0:
-            self.state.start_energy = self.field.risk
-            self.state.peak_field = norm(self.field.h, self.flow.volume)
-            yield self._frame()
-        for time in self.saves:
-            if time <= self.state.time or self._low_enough():
-                continue
-            while self.state.time < time and not self._low_enough():
-                self._step(time)
-            yield self._frame()
-            if self._low_enough():
-                return
+    @property
+    def risk(self) -> float:
+        """R now."""
+        return self.field.risk
 
-    def _low_enough(self) -> bool:
-        return self.stop_risk is not None and self.field.risk <= self.stop_risk
+    def _begin(self) -> None:
+        self.state.start_energy = self.field.risk
+        self.state.peak_field = norm(self.field.h, self.flow.volume)
 
     def _observe(self) -> None:
         self.moments = self.flow.moments(self.state)
@@ -205,19 +188,7 @@ class Driver:
                 "more do not fit in memory; give fewer solver.a_cells, which are then wider"
             )
 
-    def _record(self, dt: float) -> None:
-        energy_defect = defect(self.state, self.field.risk)
-        row = (self.state.time, dt, self.field.risk, self.dissipation, energy_defect)
-        for name, value in zip(LOG, row, strict=True):
-            self.log[name].append(value)
-        if self.report is not None:
-            self.report(
-                Report(self.state.time, self.state.step, dt, self.field.risk, energy_defect)
-            )
-
     def _frame(self) -> Frame:
-        log = {name: np.array(values) for name, values in self.log.items()}
-        self.log = {name: [] for name in LOG}
         diagnostics = audit(self.flow, self.state, self.field, self.moments)
         if not np.isfinite(diagnostics["mass"]):
             raise NumericalFailure(_first_bad(self.state, self.field))
@@ -227,12 +198,9 @@ class Driver:
             {"rho": self.state.rho.copy()},
             self.state.axis.first,
             diagnostics,
-            log,
+            self._taken_log(),
             self.state.packed(),
         )
-
-
-LOG = ("time", "dt", "risk", "dissipation", "dissipation_defect")
 
 
 def _first_bad(state: State, field: Field) -> str:

@@ -12,6 +12,7 @@ from scipy.linalg import expm
 from bnflow.kernels.errors import Notice, NumericalFailure
 from bnflow.pde.density.state import State
 from bnflow.pde.frame import Frame
+from bnflow.pde.network.target import NeuronTeacher
 from bnflow.pde.session import Session
 from bnflow.pde.stepping.control import StepControl
 from bnflow.pde.stepping.driver import Driver, Report
@@ -102,7 +103,7 @@ def test_second_order_in_time_where_the_exact_solution_is_a_matrix_exponential(
     )  # fmt: skip
     flow, state = made.flow, made.initial_state()
     teacher = made.problem.teacher
-    assert teacher is not None
+    assert isinstance(teacher, NeuronTeacher)
     v = flow.whitened.reshape(-1, 2)
     m0, m1 = (m.ravel() for m in flow.moments(state)[:2])
     c, volume = m1 * flow.cell_volume.ravel(), flow.cell_volume.ravel()

@@ -1,0 +1,168 @@
+"""The steps of neurons in the loop: a Runge-Kutta pair with error control, or RK4 of fixed length.
+
+    y = (x, a, int D ds),   y' = F(y),   then x back onto its manifold
+
+The error of a step is the 2-norm over all neurons, weighted by mass, relative to that of the
+weights: inner and outer ones each against their own. The energy balance is one more component of
+y, so its defect is of the integrator's order. A non-finite field shortens the step, and stops the
+run before anything is handed out where no step is short enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels.errors import NumericalFailure
+from ..frame import Frame
+from ..stepping.control import spread
+from ..stepping.loop import Loop, Report
+from ..stepping.runge_kutta import ErrorControl, Point, advanced, equal_steps, estimated_error
+from ..stepping.tableaux import Tableau
+from .audits import audit
+from .flow import NeuronField, NeuronFlow
+from .state import NeuronState
+
+Array = NDArray[np.float64]
+
+FIRST_STEP = 0.01  # size of the weights over their velocity: the first step tried
+SHORTEST = 1e-13  # of the time reached: a shorter step says that there is no solution
+
+
+class NeuronDriver(Loop):
+    """Runs neurons through their save times.
+
+    tableau : the method; a pair chooses its steps by `tolerance`, another takes steps of length
+        `step`
+    """
+
+    state: NeuronState
+
+    def __init__(
+        self,
+        flow: NeuronFlow,
+        state: NeuronState,
+        tableau: Tableau,
+        saves: Sequence[float],
+        *,
+        tolerance: float = 1e-3,
+        step: float | None = None,
+        stop_risk: float | None = None,
+        report: Callable[[Report], None] | None = None,
+    ) -> None:
+        super().__init__(saves, stop_risk, report)
+        self.flow, self.state, self.tableau, self.step = flow, state, tableau, step
+        self.control = ErrorControl(tableau.order, tolerance)
+        self._observe(flow.field(state.x, state.a, state.mass))
+
+    @property
+    def risk(self) -> float:
+        """R now, mean over the replicas."""
+        return float(self.field.risk.mean())
+
+    def _begin(self) -> None:
+        self.state.start_energy = self.risk
+        if self.step is None:
+            self.state.dt = self._first_length()
+
+    def _observe(self, field: NeuronField) -> None:
+        if not field.finite:
+            raise NumericalFailure(_first_bad(self.state, field))
+        self.field, self.dissipation = field, float(field.dissipation.mean())
+
+    def _step(self, until: float) -> None:
+        remaining = until - self.state.time
+        dt, hit = self._fixed_step(remaining) if self.step else self._controlled_step(remaining)
+        self.state.time = until if hit else self.state.time + dt
+        self.state.step += 1
+        self._record(dt)
+
+    def _fixed_step(self, remaining: float) -> tuple[float, bool]:
+        assert self.step is not None
+        dt, hit = equal_steps(self.step, remaining)
+        point, field, drift, _ = self._tried(dt)
+        self._accept(point, field, drift)
+        return dt, hit
+
+    def _controlled_step(self, remaining: float) -> tuple[float, bool]:
+        """Step until one is accurate enough; its length, and whether it ends the interval."""
+        state, wanted = self.state, self.state.dt
+        while True:
+            dt, hit = spread(wanted, remaining)
+            point, field, drift, error = self._tried(dt)
+            longer = dt * self.control.factor(error, state.error)
+            if error <= 1.0 and field.finite:
+                break
+            wanted = min(longer, dt)
+            if dt < SHORTEST * max(state.time, 1.0):
+                raise NumericalFailure(_first_bad(state, field))
+        state.dt, state.error = max(longer, wanted) if dt < wanted else longer, error
+        self._accept(point, field, drift)
+        return dt, hit
+
+    def _tried(self, dt: float) -> tuple[Point, NeuronField, float, float]:
+        """The point after a step, the field there, what the manifold took, and the error."""
+        flow, state, mass = self.flow, self.state, self.state.mass
+
+        def slope(point: Point) -> Point:
+            return flow.velocity(flow.field(point[0], point[1], mass), point[1])
+
+        start, first = (state.x, state.a, state.lost), flow.velocity(self.field, state.a)
+        (x, a, lost), *stages = advanced(self.tableau, slope, start, first, dt)
+        x, drift = flow.retracted(x)
+        field = flow.field(x, a, mass)
+        error = 0.0
+        if self.tableau.defect:
+            last = flow.velocity(field, a)
+            off_x, off_a, _ = estimated_error(self.tableau, stages, last, dt)
+            error = self._relative((off_x, x, state.x), (off_a, a, state.a))
+        return (x, a, lost), field, drift, error
+
+    def _relative(self, *parts: tuple[Array, Array, Array]) -> float:
+        """Error in units of the tolerance; each part is (error, new value, old value)."""
+        total = 0.0
+        for off, new, old in parts:
+            size = max(_norm(new, self.state.mass), _norm(old, self.state.mass))
+            total += (_norm(off, self.state.mass) / size) ** 2 if size else 0.0
+        return float(total**0.5 / self.control.tolerance)
+
+    def _accept(self, point: Point, field: NeuronField, drift: float) -> None:
+        self.state.x, self.state.a, self.state.lost = point
+        self.state.drift += drift
+        self._observe(field)
+
+    def _first_length(self) -> float:
+        x, a, _ = self.flow.velocity(self.field, self.state.a)
+        mass = self.state.mass
+        fast = max(
+            _norm(x, mass) / _norm(self.state.x, mass),
+            _norm(a, mass) / max(_norm(self.state.a, mass), FIRST_STEP),
+        )
+        return FIRST_STEP / fast if fast > 0 else float("inf")
+
+    def _frame(self) -> Frame:
+        state = self.state
+        fields = {"direction": np.array(self.flow.chart.raw(state.x)), "a": state.a.copy()}
+        diagnostics = audit(self.flow, state, self.field)
+        log = self._taken_log()
+        return Frame(state.time, state.step, fields, 0, diagnostics, log, state.packed())
+
+
+def _norm(values: Array, mass: Array) -> float:
+    """Root mean square over neurons and replicas of (replicas, neurons[, d])."""
+    flat = values.reshape(*values.shape[:2], -1)
+    return float(np.sqrt((np.einsum("knd,knd->kn", flat, flat) @ mass).mean()))
+
+
+def _first_bad(state: NeuronState, field: NeuronField) -> str:
+    """Which array is not finite, where, and when."""
+    when = f"t = {state.time:.6g}, step {state.step}"
+    for name, values in (("a", state.a), ("x", state.x), ("h", field.h), ("motion", field.motion)):
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            return f"{name} is not finite at index {tuple(int(i) for i in bad[0])}, {when}"
+    if not np.isfinite(field.risk).all():
+        return f"the risk is not finite at {when}"
+    return f"no step is short enough for solver.tolerance at {when}; raise it"

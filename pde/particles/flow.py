@@ -1,0 +1,154 @@
+"""The gradient flow of finitely many neurons: exact characteristics of the mean-field equation.
+
+    f(x) = sum_j mass_j a_j sigma(p_j.x),    a_j' = -h(p_j),    x_j' = -a_j grad_g h(p_j)
+    dR/dt = -D,   D = sum_j mass_j (h^2 [a moves] + a^2 |grad_g h|^2 [w moves])
+
+A `NeuronFlow` binds a problem to a chart, an interaction and a backend; replicas are flows side by
+side on one clock. It keeps no state. Time is the mean-field clock: a gradient step of length
+learning rate x width is one of length learning rate (mass_j = 1/width).
+Source: Ma and Ying, arXiv 2110.08725; Mei, Montanari, Nguyen, PNAS 115 (2018) (the clock).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels import Kernels
+from ...kernels.errors import InputError
+from ..network.data import Samples
+from ..problem import Problem
+from ..stepping.runge_kutta import Point
+from .charts import Chart, Coordinates, PlainChart, chart
+from .interaction import (
+    HomogeneousInteraction,
+    KernelInteraction,
+    NeuronInteraction,
+    RowInteraction,
+    Rows,
+)
+from .sampling import Neurons
+from .state import NeuronState
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NeuronField:
+    """What the neurons feel.
+
+    risk, dissipation : (replicas,); h : (replicas, neurons); motion : (replicas, neurons, d) metric
+    gradient of h in the chart
+    """
+
+    risk: Array
+    dissipation: Array
+    h: Array
+    motion: Array
+
+    @property
+    def finite(self) -> bool:
+        """Whether every number is one."""
+        return all(bool(np.isfinite(part).all()) for part in (self.risk, self.h, self.motion))
+
+
+class NeuronFlow:
+    """A problem for networks of finite width.
+
+    problem : what is solved; coordinates : of the directions; kernels : the backend
+    """
+
+    def __init__(self, problem: Problem, coordinates: Coordinates, kernels: Kernels) -> None:
+        self.problem, self.kernels = problem, kernels
+        self.chart: Chart
+        self.interaction: NeuronInteraction
+        if problem.normalised:
+            self.chart = chart(coordinates, problem.metric)
+        else:
+            rows = isinstance(problem.data, Samples)
+            self.chart = PlainChart(None if rows else problem.metric.square_root)
+        self.interaction = _interaction(problem, kernels)
+
+    def initial_state(self, neurons: Neurons) -> NeuronState:
+        """The state at t = 0."""
+        x = np.ascontiguousarray(self.chart.from_raw(neurons.inner))
+        balance = neurons.a**2 - _square(neurons.inner) if self.balanced else None
+        return NeuronState(x, neurons.a, neurons.mass, np.zeros(len(x)), balance=balance)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether a^2 - |w|^2 of every neuron is conserved: plain, 2-homogeneous, both trained."""
+        problem = self.problem
+        both = problem.trains_inner and problem.trains_outer
+        return not problem.normalised and both and homogeneous(problem)
+
+    def field(self, x: Array, a: Array, mass: Array) -> NeuronField:
+        """The field of the neurons as they are."""
+        points = self.chart.points(x)
+        response = self.interaction.respond(points, mass * a)
+        rate, motion = np.zeros(a.shape), np.zeros(x.shape)
+        if self.problem.trains_outer:
+            rate += response.h**2
+        if self.problem.trains_inner:
+            motion, square = self.chart.rise(x, points, response.gradient)
+            rate += a**2 * square
+        return NeuronField(response.risk, rate @ mass, response.h, motion)
+
+    def velocity(self, field: NeuronField, a: Array) -> Point:
+        """Velocity of (x, a, lost)."""
+        still = np.zeros_like(field.h)
+        outer = -field.h if self.problem.trains_outer else still
+        return -a[..., None] * field.motion, outer, field.dissipation
+
+    def retracted(self, x: Array) -> tuple[Array, float]:
+        """x on its manifold, and the largest relative departure from it that this removed."""
+        back = self.chart.retracted(x)
+        if back is x:
+            return x, 0.0
+        off = np.sqrt(_square(x - back) / _square(back))
+        return back, float(off.max())
+
+    def test_risk(self, state: NeuronState) -> Array:
+        """(replicas,): NaN where no rows are held out."""
+        return self.interaction.test_risk(self.chart.points(state.x), state.mass * state.a)
+
+
+def homogeneous(problem: Problem) -> bool:
+    """Whether sigma(s z) = s sigma(z) for s > 0."""
+    bends = problem.activation.bends
+    return (
+        bends is not None
+        and all(place == 0 for place, _ in bends)
+        and not (problem.activation.constant)
+    )
+
+
+def _interaction(problem: Problem, kernels: Kernels) -> NeuronInteraction:
+    data = problem.data
+    if isinstance(data, Samples):
+        rows = Rows(_met(problem, data.inputs), data.targets)
+        test = Rows(_met(problem, data.test_inputs), data.test_targets)
+        return RowInteraction(problem.activation, problem.loss, rows, test, kernels)
+    assert problem.teacher is not None
+    inner = KernelInteraction(problem.activation, problem.teacher, problem.dimension)
+    if problem.normalised:
+        return inner
+    if not homogeneous(problem) or data.mean.any():
+        raise InputError(
+            "a plain network on population data needs a homogeneous activation (relu, linear, abs) "
+            'and data.mean = 0; give data.kind = "sampled"'
+        )
+    return HomogeneousInteraction(inner)
+
+
+def _met(problem: Problem, inputs: Array) -> Array:
+    """Whitened inputs as the neurons meet them: as they are, or raw again in a plain network."""
+    if problem.normalised:
+        return inputs
+    return np.ascontiguousarray(inputs @ problem.metric.square_root + problem.data.mean)
+
+
+def _square(x: Array) -> Array:
+    return np.asarray(np.einsum("...d,...d->...", x, x))

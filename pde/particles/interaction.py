@@ -1,0 +1,195 @@
+"""The interaction of neurons: from points and outer weights to the field at those points.
+
+    f(x) = sum_j c_j sigma(p_j.x),  c_j = mass_j a_j,      h(p) = E[l'(f, y) sigma(p.x)] = dR/dc
+
+and the ambient gradient of h in p, for every replica on its own. Three forms of the expectation:
+
+    RowInteraction          mean over rows: two passes over (neurons x rows), in tiles in cache;
+                            no activation is stored
+    KernelInteraction       square loss on normal inputs, |p| = 1: h = K c - E[y sigma], K the dual
+                            kernel, in tiles; on the circle with ReLU by sorting (`circle`)
+    HomogeneousInteraction  the same for points of any length and sigma(s z) = s sigma(z), s > 0:
+                            h(p) = |p| h(p/|p|)
+
+Shapes: points (replicas, neurons, d), outer c (replicas, neurons). Batch normalization is in the
+points and rows alone (`charts`): whitened rows make it exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels import Kernels
+from ..network.activations import Activation
+from ..network.dual import DualKernel
+from ..network.loss import Loss
+from ..network.target import Teacher
+from .circle import relu_sums
+
+Array = NDArray[np.float64]
+Sums = Callable[[Array, Array], tuple[Array, Array]]
+
+TILE = 512  # neurons x neurons of a kernel tile: 2 MiB
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the outer weights do. risk (replicas,); h (replicas, neurons); gradient (.., d)."""
+
+    risk: Array
+    h: Array
+    gradient: Array
+
+
+class NeuronInteraction(Protocol):
+    """Maps points and outer weights to the field."""
+
+    def respond(self, points: Array, outer: Array) -> Response:
+        """Risk, field and gradient."""
+        ...
+
+    def test_risk(self, points: Array, outer: Array) -> Array:
+        """(replicas,): mean loss over held-out rows; NaN where there are none."""
+        ...
+
+    def description(self) -> str:
+        """One phrase that says which sums run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """inputs (n, d) as the neurons meet them, targets (n,)."""
+
+    inputs: Array
+    targets: Array
+
+
+class RowInteraction:
+    """Expectations as means over the training rows."""
+
+    def __init__(
+        self, activation: Activation, loss: Loss, rows: Rows, test: Rows, kernels: Kernels
+    ) -> None:
+        self.activation, self.loss, self.kernels = activation, loss, kernels
+        self.rows, self.test = rows, test
+
+    def description(self) -> str:
+        """One phrase that says which sums run."""
+        return f"direct sums over {len(self.rows.inputs)} rows"
+
+    def predict(self, points: Array, outer: Array, inputs: Array) -> Array:
+        """(rows,): f of one replica, points (neurons, d), outer (neurons,)."""
+        sigma = self.activation
+        f: Array = sigma.linear * (inputs @ (outer @ points)) + sigma.constant * outer.sum()
+        for part in sigma.parts:
+            f = f + part.weight * self.kernels.pair_forward(
+                part.remainder, sigma.gain * points, inputs, outer
+            )
+        return f
+
+    def respond(self, points: Array, outer: Array) -> Response:
+        """Risk, field and gradient."""
+        risk, h, gradient = np.empty(len(points)), np.empty(outer.shape), np.empty(points.shape)
+        for k, (p, c) in enumerate(zip(points, outer, strict=True)):
+            f = self.predict(p, c, self.rows.inputs)
+            risk[k] = self.loss.value(f, self.rows.targets).mean()
+            residual = self.loss.slope(f, self.rows.targets) / len(f)
+            h[k], gradient[k] = self._pull(p, residual)
+        return Response(risk, h, gradient)
+
+    def _pull(self, points: Array, residual: Array) -> tuple[Array, Array]:
+        """(neurons,) and (neurons, d): E[residual sigma(p.x)] and its gradient in p."""
+        sigma, inputs = self.activation, self.rows.inputs
+        mean = residual @ inputs
+        h = sigma.linear * (points @ mean) + sigma.constant * residual.sum()
+        gradient = np.broadcast_to(sigma.linear * mean, points.shape)
+        for part in sigma.parts:
+            sums, slopes = self.kernels.pair_backward(
+                part.remainder, sigma.gain * points, inputs, residual
+            )
+            h, gradient = h + part.weight * sums, gradient + part.weight * sigma.gain * slopes
+        return h, gradient
+
+    def test_risk(self, points: Array, outer: Array) -> Array:
+        """(replicas,): mean loss over held-out rows; NaN where there are none."""
+        if not len(self.test.inputs):
+            return np.full(len(points), np.nan)
+        pairs = zip(points, outer, strict=True)
+        f = [self.predict(p, c, self.test.inputs) for p, c in pairs]
+        return np.array([self.loss.value(each, self.test.targets).mean() for each in f])
+
+
+class KernelInteraction:
+    """Expectations over the normal law, by dual kernels; square loss, points of length one."""
+
+    def __init__(self, activation: Activation, target: Teacher, dimension: int) -> None:
+        self.activation, self.target = activation, target
+        self.target_moment = target.second_moment() + target.noise**2
+        sorted_sums = dimension == 2 and activation.name == "relu" and activation.gain == 1.0
+        self.sums: Sums = relu_sums if sorted_sums else _KernelTiles(activation)
+        self._description = "sorted sums on the circle" if sorted_sums else "dual-kernel tiles"
+
+    def description(self) -> str:
+        """One phrase that says which sums run."""
+        return self._description
+
+    def respond(self, points: Array, outer: Array) -> Response:
+        """Risk, field and gradient."""
+        risk, h, gradient = np.empty(len(points)), np.empty(outer.shape), np.empty(points.shape)
+        for k, (v, c) in enumerate(zip(points, outer, strict=True)):
+            value, slope = self.sums(v, c)
+            wanted, wanted_slope = self.target.correlation(v, self.activation)
+            risk[k] = 0.5 * (c @ (value - 2 * wanted) + self.target_moment)
+            h[k], gradient[k] = value - wanted, slope - wanted_slope
+        return Response(risk, h, gradient)
+
+    def test_risk(self, points: Array, outer: Array) -> Array:
+        """NaN: nothing is held out of a law that is known exactly."""
+        return np.full(len(points), np.nan)
+
+
+class _KernelTiles:
+    """sum_j c_j kappa(v_i.v_j) and its gradient in v_i, tile by tile."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.kernel = DualKernel(activation)
+
+    def __call__(self, v: Array, c: Array) -> tuple[Array, Array]:
+        sums, slopes, moved = np.zeros(len(v)), np.zeros(v.shape), c[:, None] * v
+        tiles = [slice(start, start + TILE) for start in range(0, len(v), TILE)]
+        for here in tiles:
+            for there in tiles:
+                cosine = v[here] @ v[there].T
+                sums[here] += self.kernel.value(cosine) @ c[there]
+                slopes[here] += self.kernel.slope(cosine) @ moved[there]
+        return sums, slopes
+
+
+class HomogeneousInteraction:
+    """Points of any length, for an activation of degree one; see the module."""
+
+    def __init__(self, sphere: KernelInteraction) -> None:
+        self.sphere = sphere
+
+    def description(self) -> str:
+        """One phrase that says which sums run."""
+        return self.sphere.description()
+
+    def respond(self, points: Array, outer: Array) -> Response:
+        """Risk, field and gradient."""
+        length = np.linalg.norm(points, axis=-1)
+        v = points / np.where(length > 0, length, 1.0)[..., None]
+        inner = self.sphere.respond(v, outer * length)
+        radial = np.einsum("...d,...d->...", inner.gradient, v)
+        gradient = inner.gradient + v * (inner.h - radial)[..., None]
+        return Response(inner.risk, length * inner.h, gradient)
+
+    def test_risk(self, points: Array, outer: Array) -> Array:
+        """NaN: nothing is held out of a law that is known exactly."""
+        return self.sphere.test_risk(points, outer)

@@ -1,0 +1,73 @@
+"""The state of a run of neurons: one object, whole; a checkpoint is this object.
+
+Inner weights in the coordinates of the flow's chart, outer weights, the clock, the memory of the
+step control and the accumulated balances. What is not here is a function of what is here, so a run
+continued from `packed` takes bitwise the steps that the uninterrupted run takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class NeuronState:
+    """Everything that a continuation needs.
+
+    x : (replicas, neurons, d) inner weights, in the chart; a : (replicas, neurons) outer weights
+    mass : (neurons,) share of each neuron in its network; sums to 1
+    lost : (replicas,) integral of the dissipation since the start
+    time, step : flow time, steps taken; start_energy : F at t = 0, mean over the replicas
+    dt : proposal for the next step, 0 before the first; error : of the last step, in tolerances
+    drift : sum over the steps of the largest relative departure from the manifold, removed since
+    balance : (replicas, neurons) a^2 - |w|^2 at the start, where that is conserved; else empty
+    """
+
+    x: Array
+    a: Array
+    mass: Array
+    lost: Array
+    time: float = 0.0
+    step: int = 0
+    start_energy: float = float("nan")
+    dt: float = 0.0
+    error: float = 1.0
+    drift: float = 0.0
+    balance: Array | None = None
+
+    @property
+    def dissipated(self) -> float:
+        """Integral of the dissipation, mean over the replicas."""
+        return float(self.lost.mean())
+
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """The state as named arrays."""
+        clock = [self.time, self.start_energy, self.dt, self.error, self.drift]
+        arrays: dict[str, NDArray[Any]] = {
+            "x": self.x,
+            "a": self.a,
+            "mass": self.mass,
+            "lost": self.lost,
+            "clock": np.array(clock, float),
+            "step": np.array(self.step, np.int64),
+        }
+        if self.balance is not None:
+            arrays["balance"] = self.balance
+        return {name: np.array(value) for name, value in arrays.items()}
+
+    @classmethod
+    def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> NeuronState:
+        """The state that `packed` gave."""
+        time, start_energy, dt, error, drift = (float(value) for value in arrays["clock"])
+        x, a, mass, lost = (np.ascontiguousarray(arrays[n]) for n in ("x", "a", "mass", "lost"))
+        return cls(
+            x, a, mass, lost, time, int(arrays["step"]), start_energy, dt, error, drift,
+            arrays.get("balance"),
+        )  # fmt: skip

@@ -1,0 +1,104 @@
+"""The loop that every method shares: from save time to save time, with a log and a report a step.
+
+A subclass takes one step (`_step`), hands out a frame (`_frame`), and keeps its clock and its
+accumulated energy balance in `state`. Save times are hit exactly; 0 and the last one are always
+among them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..frame import Frame
+
+ROUNDING = 1e-12  # of the energy: a smaller fall is noise
+LOG = ("time", "dt", "risk", "dissipation", "dissipation_defect")
+
+
+@dataclass(frozen=True)
+class Report:
+    """One step, told as it happens."""
+
+    time: float
+    step: int
+    dt: float
+    risk: float
+    defect: float
+
+
+class Loop(ABC):
+    """Runs a state through its save times.
+
+    saves : the times, ascending; stop_risk : ends the run early, once the risk is below
+    report : called after every step
+    """
+
+    state: Any  # its time, step, start_energy and dissipated are read here
+    dissipation: float
+
+    def __init__(
+        self,
+        saves: Sequence[float],
+        stop_risk: float | None = None,
+        report: Callable[[Report], None] | None = None,
+    ) -> None:
+        self.saves, self.stop_risk, self.report = tuple(saves), stop_risk, report
+        self.log: dict[str, list[float]] = {name: [] for name in LOG}
+
+    def frames(self) -> Iterator[Frame]:
+        """The saved times, one after the other; the first is t = 0 where the state is new."""
+        if self.state.step == 0:
+            self._begin()
+            yield self._frame()
+        for time in self.saves:
+            if time <= self.state.time or self._low_enough():
+                continue
+            while self.state.time < time and not self._low_enough():
+                self._step(time)
+            yield self._frame()
+
+    def _low_enough(self) -> bool:
+        return self.stop_risk is not None and self.risk <= self.stop_risk
+
+    @property
+    @abstractmethod
+    def risk(self) -> float:
+        """R now."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Remember what the start is compared with."""
+
+    @abstractmethod
+    def _step(self, until: float) -> None:
+        """Take one step, not beyond `until`, and record it."""
+
+    @abstractmethod
+    def _frame(self) -> Frame:
+        """The frame of the state as it is; takes the log with it."""
+
+    def _record(self, dt: float) -> None:
+        energy_defect = balance_defect(self.state.start_energy, self.risk, self.state.dissipated)
+        row = (self.state.time, dt, self.risk, self.dissipation, energy_defect)
+        for name, value in zip(LOG, row, strict=True):
+            self.log[name].append(value)
+        if self.report is not None:
+            self.report(Report(self.state.time, self.state.step, dt, self.risk, energy_defect))
+
+    def _taken_log(self) -> dict[str, NDArray[np.float64]]:
+        """The log since the last frame, which starts a new one."""
+        log = {name: np.array(values) for name, values in self.log.items()}
+        self.log = {name: [] for name in LOG}
+        return log
+
+
+def balance_defect(start: float, now: float, dissipated: float) -> float:
+    """|F(0) - F - int D| / (F(0) - F); NaN before the energy has really fallen."""
+    fallen = start - now
+    return abs(fallen - dissipated) / fallen if fallen > ROUNDING * abs(start) else float("nan")
