@@ -5,8 +5,10 @@ TYPE_CHECKING = False  # checkers take it for True; importing typing is most of 
 __version__ = "0.1.0"  # the only place; setup.cfg reads it from here without importing
 
 if TYPE_CHECKING:  # what editors and type checkers read
+    from .api import compare as compare
     from .api import open as open
     from .api import solve as solve
+    from .io.comparison import Comparison as Comparison
     from .io.run import Run as Run
     from .kernels.errors import InputError as InputError
     from .kernels.errors import Notice as Notice
@@ -14,14 +16,17 @@ if TYPE_CHECKING:  # what editors and type checkers read
     from .pde.config import Config as Config
     from .pde.config import load_config as load_config
     from .pde.geometry.metric import BatchNormMetric as BatchNormMetric
+    from .pde.network.custom import custom_activation as custom_activation
     from .pde.network.dual import dual_kernel as dual_kernel
     from .pde.problem import Problem as Problem
 else:  # what runs; tests/test_facade.py holds the two equal
     from importlib import import_module
 
     _HOMES = {
+        "compare": ".api",
         "open": ".api",
         "solve": ".api",
+        "Comparison": ".io.comparison",
         "Run": ".io.run",
         "InputError": ".kernels.errors",
         "Notice": ".kernels.errors",
@@ -29,6 +34,7 @@ else:  # what runs; tests/test_facade.py holds the two equal
         "Config": ".pde.config",
         "load_config": ".pde.config",
         "BatchNormMetric": ".pde.geometry.metric",
+        "custom_activation": ".pde.network.custom",
         "dual_kernel": ".pde.network.dual",
         "Problem": ".pde.problem",
     }

@@ -26,12 +26,13 @@ VERBS = {
     "run": "solve a config; the same command continues an unfinished run",
     "info": "what a run is and what it measured",
     "plot": "figures of a run",
+    "compare": "how far apart two runs of one problem are",
     "doctor": "this machine, the cost of a config, the health of a run",
     "schema": "every key of a config: type, default, allowed values, meaning",
     "examples": "list, print or copy the packaged examples",
 }
 LATER_VERBS = (
-    *("resume", "movie", "report", "export", "pack", "compare", "converge", "sweep"),
+    *("resume", "movie", "report", "export", "pack", "converge", "sweep"),
     *("sweep-table", "sweep-plot", "study", "depth", "bench", "verify", "cite"),
 )
 

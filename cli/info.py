@@ -19,12 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the summary or the JSON object."""
     from .. import api
+    from ..pde.given import from_python
 
     found = api.open(arguments.run)
     if arguments.json:
         print(json.dumps(_strict(found.to_info()), indent=2, allow_nan=False))
     else:
         print(found.summary())
+        if needed := from_python(found.settings):
+            print(f"resumes from Python only, which gives: {', '.join(needed)}")
     return DONE
 
 

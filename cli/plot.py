@@ -8,7 +8,7 @@ from pathlib import Path
 from . import DONE
 from .parser import Misuse
 
-FIGURES = ("overview", "density", "measure", "curves", "function", "sphere")
+FIGURES = ("overview", "density", "measure", "curves", "function", "sphere", "neurons")
 ENDINGS = (".png", ".pdf", ".svg")
 
 

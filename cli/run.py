@@ -18,6 +18,7 @@ from .progress import Silent, progress
 
 if TYPE_CHECKING:
     from ..io.run import Run
+    from ..pde.config import Config
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -37,6 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="change keys, as time.end=10 solver.scheme=upwind; give CONFIG before this",
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the plan, with the time of a step, measured, and of the whole; write nothing",
+    )
+    parser.add_argument(
+        "--shadow-particles",
+        metavar="N",
+        type=int,
+        help="solve it by N neurons too, into DIR/shadow, and compare",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, no closing lines")
 
 
@@ -47,11 +59,17 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config, arguments.overrides)
     from .. import api
 
+    shadow = arguments.shadow_particles
+    if arguments.dry_run:
+        print("\n".join(_plan(config, shadow)))
+        return DONE
     out = Path(arguments.out or Path("runs") / Path(arguments.config or "circle-teacher").stem)
     shown = progress(quiet=arguments.quiet)
     try:
         with _termination_as_interrupt():
-            result = api.solve(config, out=out, progress=shown)
+            result = api.solve(
+                config, out=out, progress=shown, interrupt="raise", shadow_particles=shadow
+            )
     except KeyboardInterrupt:
         return _stopped(shown, "interrupted")
     except OSError as error:
@@ -64,7 +82,18 @@ def run(arguments: argparse.Namespace) -> int:
         return _stopped(shown, "stopped")
     if not arguments.quiet:
         print("\n".join(_closing_lines(result, out)))
+        if shadow is not None and result.shadow is not None:
+            print(f"\nbeside particles, {out / 'shadow.json'}:\n{result.shadow.summary()}")
     return DONE
+
+
+def _plan(config: Config, shadow: int | None) -> list[str]:
+    """What the run will take, and its shadow."""
+    from .. import api
+    from ..pde.config.shadow import shadow as shadow_of
+
+    runs = [config] if shadow is None else [config, shadow_of(config, shadow)]
+    return [line for each in runs for line in api.dry_run(each).lines()]
 
 
 def _stopped(shown: Silent, reason: str) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import hashlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from ..kernels.errors import InputError
 from ..pde.config.data import FileData
-from ..pde.network.data import Table
+from ..pde.network.table import Table, checked_table
 
 Array = NDArray[np.float64]
 
@@ -48,7 +47,7 @@ def read_table(path: Path, data: FileData, with_targets: bool) -> Table:
         raise InputError(
             f"data.path: {path} is no readable {path.suffix} file ({detail})"
         ) from None
-    return _checked(path, inputs, targets)
+    return checked_table(inputs, targets, f" in {path}")
 
 
 def _from_npz(path: Path, data: FileData, with_targets: bool) -> tuple[Any, Any]:
@@ -173,38 +172,6 @@ def _number(cell: str, path: Path, line: int, column: int) -> float:
         raise InputError(
             f"data.path: {path} line {line}, column {column}: {cell[:30]!r} is no number"
         ) from None
-
-
-def _checked(path: Path, inputs: Any, targets: Any) -> Table:
-    if not np.issubdtype(np.asarray(inputs).dtype, np.number) or np.iscomplexobj(inputs):
-        raise InputError(f"data.inputs: {path} holds no real numbers there")
-    inputs = np.ascontiguousarray(inputs, dtype=np.float64)
-    if inputs.ndim != 2 or not inputs.size:
-        raise InputError(f"data.inputs: shape {inputs.shape} in {path}; give (rows, columns)")
-    _refuse_gaps("data.inputs", path, inputs)
-    if targets is not None:
-        if not np.issubdtype(np.asarray(targets).dtype, np.number) or np.iscomplexobj(targets):
-            raise InputError(f"data.targets: {path} holds no real numbers there")
-        targets = np.ascontiguousarray(targets, dtype=np.float64)
-        if targets.shape == (len(inputs), 1):
-            targets = targets[:, 0]
-        if targets.shape != (len(inputs),):
-            raise InputError(
-                f"data.targets: shape {targets.shape} for {len(inputs)} rows of inputs in {path}"
-            )
-        _refuse_gaps("data.targets", path, targets)
-    digest = hashlib.sha256(inputs.tobytes())
-    digest.update(b"" if targets is None else targets.tobytes())
-    return Table(inputs, targets, digest.hexdigest())
-
-
-def _refuse_gaps(key: str, path: Path, values: Array) -> None:
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        raise InputError(
-            f"{key}: row {bad[0][0]} of {path} holds NaN or infinity ({len(bad)} such entries); "
-            "drop or fill those rows"
-        )
 
 
 def _near(path: Path) -> str:

@@ -3,6 +3,7 @@
     /panel (2d,) /xi1 .. /xi{d-1} (n,) /a (n_a,) /axis (d,)     dimension scales
     /cell_volume (panel, xi..) /direction_raw, /direction_whitened (panel, xi.., axis)
     /a_weight (a) /a_initial (n_a at the start)
+    of neurons, instead of these: /replica, /neuron, /axis (d,) and /neuron_mass (neuron)
     /data_mean (axis) /data_covariance (axis, axis_other) [/input_basis (axis, input) /input_centre]
     /config_toml /provenance_json                               texts with their sha256
 
@@ -18,17 +19,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..pde.frame import Array, Layout
+from ..pde.frame import AnyLayout, Array, Layout, NeuronLayout
 from .netcdf import dimension, read_text, variable, write_text
-from .schema import CONVENTIONS, COORDINATES, SCHEMA, Quantity, check_version
+from .schema import CONVENTIONS, COORDINATES, SCHEMA, Quantity, check_version, quantity_of
 
 
 @dataclass(frozen=True)
 class Header:
     """The part of a run that is the same at all times."""
 
-    layout: Layout
+    layout: AnyLayout
     config_toml: str
     provenance: Mapping[str, Any]
 
@@ -58,15 +60,30 @@ def sphere_dims(layout: Layout) -> tuple[str, ...]:
     return ("panel", *(f"xi{axis}" for axis in range(1, layout.dimension)))
 
 
+def field_dims(layout: AnyLayout, name: str, axes: int) -> tuple[str, ...]:
+    """Names of the axes of a field that has so many."""
+    if isinstance(layout, Layout):
+        return (*sphere_dims(layout), "a")[:axes]
+    return quantity_of(name, "field").dims or ("replica", "neuron", "axis")[:axes]
+
+
+def field_shape(layout: AnyLayout, name: str, on_a: bool, count: int) -> tuple[int, ...]:
+    """Lengths of the axes of a field; `count` cells of a, where it lives on them (`on_a`)."""
+    if isinstance(layout, Layout):
+        return (*layout.cell_volume.shape, *((count,) if on_a else ()))
+    lengths = {"replica": layout.replicas, "neuron": layout.width, "axis": layout.dimension}
+    return tuple(lengths[dim] for dim in quantity_of(name, "field").dims or ("replica", "neuron"))
+
+
 def write_header(group: Any, header: Header, kind: str, a_first: int, a_count: int) -> None:
     """Attributes, dimensions, coordinates and texts."""
     group.attrs.update({"Conventions": CONVENTIONS, "bnflow_schema": SCHEMA, "bnflow_kind": kind})
     layout = header.layout
-    _write_dimensions(group, layout, a_first, a_count)
-    variable(group, "a_weight", a_weight(layout, a_count), ("a",), COORDINATES["a_weight"])
-    cells = sphere_dims(layout)
-    dims = {"cell_volume": cells}
-    dims |= {f"direction_{name}": (*cells, "axis") for name in ("raw", "whitened")}
+    dims: dict[str, tuple[str, ...]]
+    if isinstance(layout, Layout):
+        dims = _write_grid(group, layout, a_first, a_count)
+    else:
+        dims = _write_neurons(group, layout)
     for name in ("data_mean", "data_covariance", "input_basis", "input_centre"):
         dims[name] = COORDINATES[name].dims or ()
     dims |= {"target_shift": (), "target_scale": ()}
@@ -78,18 +95,36 @@ def write_header(group: Any, header: Header, kind: str, a_first: int, a_count: i
     write_text(group, "provenance_json", provenance, "how the run was made (JSON)")
 
 
-def _write_dimensions(group: Any, layout: Layout, a_first: int, a_count: int) -> None:
-    axes = np.arange(layout.dimension)
-    inputs = layout.input_basis.shape[1] if layout.input_basis is not None else 0
+def _write_grid(
+    group: Any, layout: Layout, a_first: int, a_count: int
+) -> dict[str, tuple[str, ...]]:
+    """Dimensions of a grid; returns the coordinates on them that are still to be written."""
     scales = {"panel": layout.panel, **{name: layout.xi for name in sphere_dims(layout)[1:]}}
     scales |= {"a": a_axis(layout, a_first, a_count), "a_initial": layout.a_values}
-    scales |= {"axis": axes, "axis_other": axes}
-    if inputs:
-        scales["input"] = np.arange(inputs)
-    for name, values in scales.items():
-        dimension(group, name, values, _quantity(name))
+    _write_dimensions(group, layout, scales)
     if layout.a_width is not None:
         group["a"].attrs["cell_width"] = layout.a_width
+    variable(group, "a_weight", a_weight(layout, a_count), ("a",), COORDINATES["a_weight"])
+    cells = sphere_dims(layout)
+    directions = {f"direction_{name}": (*cells, "axis") for name in ("raw", "whitened")}
+    return {"cell_volume": cells, **directions}
+
+
+def _write_neurons(group: Any, layout: NeuronLayout) -> dict[str, tuple[str, ...]]:
+    """The same of neurons."""
+    group.attrs["batch_norm"] = layout.normalised
+    counts = {"replica": layout.replicas, "neuron": layout.width}
+    _write_dimensions(group, layout, {name: np.arange(n) for name, n in counts.items()})
+    return {"neuron_mass": ("neuron",)}
+
+
+def _write_dimensions(group: Any, layout: AnyLayout, scales: dict[str, NDArray[Any]]) -> None:
+    axes = np.arange(layout.dimension)
+    scales = {**scales, "axis": axes, "axis_other": axes}
+    if layout.input_basis is not None:
+        scales["input"] = np.arange(layout.input_basis.shape[1])
+    for name, values in scales.items():
+        dimension(group, name, values, _quantity(name))
 
 
 def _quantity(name: str) -> Quantity:
@@ -99,17 +134,30 @@ def _quantity(name: str) -> Quantity:
 def read_header(group: Any, where: str) -> Header:
     """The header of an open file; `where` names the file in errors."""
     check_version(str(group.attrs["bnflow_schema"]), where)
-    optional = {name: group[name][()] for name in ("input_basis", "input_centre") if name in group}
+    shared = {name: group[name][()] for name in ("data_mean", "data_covariance")}
+    shared |= {name: group[name][()] for name in ("input_basis", "input_centre") if name in group}
+    shared |= {name: float(group[name][()]) for name in ("target_shift", "target_scale")}
+    layout = _read_neurons(group, shared) if "neuron" in group else _read_grid(group, shared)
+    provenance = json.loads(read_text(group, "provenance_json"))
+    return Header(layout, read_text(group, "config_toml"), provenance)
+
+
+def _read_grid(group: Any, shared: dict[str, Any]) -> Layout:
     width = group["a"].attrs.get("cell_width")
     arrays = ("panel", "cell_volume", "direction_raw", "direction_whitened")
-    layout = Layout(
+    return Layout(
         xi=group["xi1"][()],
         a_values=group["a_initial"][()],
         a_width=None if width is None else float(width),
-        target_shift=float(group["target_shift"][()]),
-        target_scale=float(group["target_scale"][()]),
-        **{name: group[name][()] for name in (*arrays, "data_mean", "data_covariance")},
-        **optional,
+        **{name: group[name][()] for name in arrays},
+        **shared,
     )
-    provenance = json.loads(read_text(group, "provenance_json"))
-    return Header(layout, read_text(group, "config_toml"), provenance)
+
+
+def _read_neurons(group: Any, shared: dict[str, Any]) -> NeuronLayout:
+    return NeuronLayout(
+        neuron_mass=group["neuron_mass"][()],
+        replicas=len(group["replica"]),
+        normalised=bool(group.attrs["batch_norm"]),
+        **shared,
+    )

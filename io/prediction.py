@@ -1,12 +1,14 @@
-"""The network's output from the signed measure of a saved density.
+"""The network's output from the signed measure of a saved density, or from saved neurons.
 
-    f(x) = shift + scale * sum_j m_j vol_j sigma(v_j . xt),   m(v) = int a rho(v, a) da
-    xt = S^(-1/2) (P (x - centre) - mean),   S^(1/2) symmetric
+    f(x) = shift + scale * sum_j c_j sigma(v_j . xt),   xt = S^(-1/2) (P (x - centre) - mean)
+    c_j = m_j vol_j,  m(v) = int a rho(v, a) da   of a density;   c_j = mass_j a_j   of neurons
+
+S^(1/2) is symmetric. Without batch normalization w_j . P (x - centre) stands for v_j . xt.
 
 x (rows, raw inputs) · P the principal directions, where the data are projected, else the identity ·
-xt (rows, d) whitened inputs · v_j (cells, d) whitened directions · m_j vol_j (cells,).
+xt (rows, d) whitened inputs · v_j (neurons, d) whitened directions · c_j (neurons,).
 
-Memory stays bounded: rows are taken in blocks, and no rows x cells array is ever whole.
+Memory stays bounded: rows are taken in blocks, and no rows x neurons array is ever whole.
 """
 
 from __future__ import annotations
@@ -17,23 +19,36 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..kernels.errors import InputError
-from ..pde.frame import Array, Layout
+from ..pde.frame import AnyLayout, Array, Layout, NeuronLayout
 
 BLOCK = 2**21  # numbers in a rows x cells block: 16 MiB
 Activation = Callable[[Array], Array]
 
 
-def whitened_inputs(layout: Layout, x: ArrayLike) -> Array:
+def whitened_inputs(layout: AnyLayout, x: ArrayLike) -> Array:
     """xt of raw inputs: (rows, d)."""
-    rows = _checked(layout, x)
-    if layout.input_centre is not None:
-        rows = rows - layout.input_centre
-    if layout.input_basis is not None:
-        rows = rows @ layout.input_basis.T
+    return whitened_rows(layout, projected_inputs(layout, x))
+
+
+def whitened_rows(layout: AnyLayout, rows: Array) -> Array:
+    """xt of projected inputs (rows, d)."""
     return np.asarray((rows - layout.data_mean) @ power(layout.data_covariance, -0.5))
 
 
-def raw_inputs(layout: Layout) -> int:
+def unwhitened_rows(layout: AnyLayout, xt: Array) -> Array:
+    """Projected inputs of whitened ones (rows, d)."""
+    return np.asarray(layout.data_mean + xt @ power(layout.data_covariance, 0.5))
+
+
+def projected_inputs(layout: AnyLayout, x: ArrayLike) -> Array:
+    """P (x - centre) of raw inputs, or these as they are: (rows, d)."""
+    rows = _checked(layout, x)
+    if layout.input_centre is not None:
+        rows = rows - layout.input_centre
+    return rows if layout.input_basis is None else np.asarray(rows @ layout.input_basis.T)
+
+
+def raw_inputs(layout: AnyLayout) -> int:
     """Number of columns of the raw inputs."""
     return layout.dimension if layout.input_basis is None else int(layout.input_basis.shape[1])
 
@@ -52,17 +67,35 @@ def network_output(layout: Layout, measure: Array, sigma: Activation, xt: Array)
     """
     directions = layout.direction_whitened.reshape(-1, layout.dimension)
     weights = (measure * layout.cell_volume).ravel()
+    return _output(layout, directions, weights, sigma, xt)
+
+
+def neuron_output(
+    layout: NeuronLayout, direction: Array, a: Array, sigma: Activation, xt: Array
+) -> Array:
+    """The same of the neurons of one replica, direction (neurons, d) and a (neurons,) as saved."""
+    weights = layout.neuron_mass * a
+    if not layout.normalised:
+        return _output(layout, direction, weights, sigma, unwhitened_rows(layout, xt))
+    image = direction @ power(layout.data_covariance, 0.5)
+    directions = image / np.linalg.norm(image, axis=1, keepdims=True)
+    return _output(layout, directions, weights, sigma, xt)
+
+
+def _output(
+    layout: AnyLayout, directions: Array, weights: Array, sigma: Activation, rows: Array
+) -> Array:
     carriers = np.flatnonzero(weights)
     directions, weights = directions[carriers], weights[carriers]
-    output = np.empty(len(xt))
+    output = np.empty(len(rows))
     block = max(BLOCK // max(len(weights), 1), 1)
-    for start in range(0, len(xt), block):
-        rows = slice(start, start + block)
-        output[rows] = sigma(xt[rows] @ directions.T) @ weights
+    for start in range(0, len(rows), block):
+        part = slice(start, start + block)
+        output[part] = sigma(rows[part] @ directions.T) @ weights
     return layout.target_shift + layout.target_scale * output
 
 
-def _checked(layout: Layout, x: ArrayLike) -> Array:
+def _checked(layout: AnyLayout, x: ArrayLike) -> Array:
     columns = raw_inputs(layout)
     try:
         rows = np.asarray(x, float)

@@ -71,8 +71,7 @@ def summarise(run: Run) -> str:
 def describe(run: Run) -> str:
     """One line: what, how big, how far, how good, where."""
     name = run.path.name if run.path else "in memory"
-    size = f"{run.layout.cell_volume.size} directions x {len(run.a)} values of a"
-    parts = [f"Run {name}: {run.status}", f"d = {run.layout.dimension}", size]
+    parts = [f"Run {name}: {run.status}", f"d = {run.layout.dimension}", run.extent]
     if len(run.time):
         span = f"t = {run.time[0]:.6g} .. {run.time[-1]:.6g}"
         parts.append(f"{len(run.time)} saved time{'s' * (len(run.time) > 1)}, {span}")

@@ -5,6 +5,8 @@ rho (2d, n, .., n, n_a) - density per unit Riemannian volume and per unit a (per
 a (n_a,) - the axis that covers every saved time; a density is zero where its own axis did not reach
 time, step and every diagnostic - arrays whose first axis is the saved times
 
+A run of neurons is a `NeuronRun` (see `neuronrun`), made by the same constructors.
+
 Opening a folder reads the view alone; a density reads its own snapshot alone, after a look whether
 every snapshot is there and is the one that the view lists. Nothing here writes into the folder.
 """
@@ -16,13 +18,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..kernels.errors import InputError
-from ..pde.frame import Array, Frame, Layout
+from ..pde.frame import AnyLayout, Array, Frame, Layout
 from .fieldsource import FieldSource, MemoryFields, SnapshotFields
 from .header import Header, a_axis, a_weight
 from .lock import is_held
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
     from ..pde.config import Config
     from ..pde.network.activations import Activation
+    from .comparison import Comparison
+
+SHADOW = "shadow"  # in the folder of a run on a grid: the same problem by particles
 
 
 class Run:
@@ -67,6 +72,10 @@ class Run:
         wall_mass: Array
         unresolved_mass: Array
         w_second_moment: Array
+        manifold_drift: Array
+        balance_drift: Array
+        risk_replicas: Array
+        test_risk_replicas: Array
 
     def __init__(
         self,
@@ -78,14 +87,18 @@ class Run:
     ) -> None:
         """For `from_directory` and `from_frames`."""
         self.path, self.status = path, status
-        self.layout, self.config_toml = header.layout, header.config_toml
+        self.layout = cast(Layout, header.layout)  # NeuronRun declares its own
+        self.config_toml = header.config_toml
         self.provenance = header.provenance
         self.time, self.step, self.log = trajectory.time, trajectory.step, trajectory.log
         self._trajectory, self._fields = trajectory, fields
-        first, count = trajectory.a_span(header.layout)
-        self._a_first = first
-        self.a = a_axis(header.layout, first, count)
-        self.a_weight = a_weight(header.layout, count)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """The axis of a that covers every saved time."""
+        self._a_first, count = self._trajectory.a_span(self.layout)
+        self.a = a_axis(self.layout, self._a_first, count)
+        self.a_weight = a_weight(self.layout, count)
 
     @classmethod
     def from_directory(cls, path: str | Path) -> Run:
@@ -101,12 +114,12 @@ class Run:
         if status == "running" and not is_held(folder):
             status = "stopped"
         fields = SnapshotFields(folder, trajectory.source, trajectory.digest)
-        return cls(header, trajectory, fields, status, folder)
+        return cls._fitting(header)(header, trajectory, fields, status, folder)
 
     @classmethod
     def from_frames(
         cls,
-        layout: Layout,
+        layout: AnyLayout,
         frames: Sequence[Frame],
         config_toml: str,
         provenance: Mapping[str, Any],
@@ -115,7 +128,14 @@ class Run:
         """A run that was never stored."""
         trajectory = table([record(frame, layout) for frame in frames], layout)
         header = Header(layout, config_toml, dict(provenance))
-        return cls(header, trajectory, MemoryFields(frames), status)
+        return cls._fitting(header)(header, trajectory, MemoryFields(frames), status)
+
+    @classmethod
+    def _fitting(cls, header: Header) -> type[Run]:
+        """The class of a run with that header."""
+        from .neuronrun import NeuronRun
+
+        return cls if isinstance(header.layout, Layout) else NeuronRun
 
     # -- the curves ------------------------------------------------------------------------------
 
@@ -189,12 +209,24 @@ class Run:
         cells = self.layout.cell_volume.ravel()
         return np.asarray(cells @ self.density(t).reshape(len(cells), -1))
 
-    def predict(self, x: ArrayLike, t: float) -> Array:
-        """The network at raw inputs x (rows, raw inputs), in the units of the targets: (rows,)."""
-        return self.network(whitened_inputs(self.layout, x), t)
+    def particles(self, t: float) -> tuple[Array, Array, Array]:
+        """Directions, a and mass of the neurons of a run with solver.method = "particles"."""
+        raise InputError(
+            "this run is a density on a grid and has no neurons; use density(t), or run with "
+            'solver.method = "particles"'
+        )
 
-    def network(self, xt: Array, t: float) -> Array:
+    def predict(self, x: ArrayLike, t: float, replica: int | None = None) -> Array:
+        """The network at raw inputs x (rows, raw inputs), in the units of the targets: (rows,).
+
+        replica : of a run of neurons; the mean over the replicas unless given
+        """
+        return self.network(whitened_inputs(self.layout, x), t, replica)
+
+    def network(self, xt: Array, t: float, replica: int | None = None) -> Array:
         """The network at whitened inputs (rows, d): (rows,)."""
+        if replica is not None:
+            raise InputError("this run is a density on a grid and has no replicas; leave it out")
         return network_output(self.layout, self.signed_measure(t), self.activation.value, xt)
 
     @cached_property
@@ -202,7 +234,18 @@ class Run:
         """The network's activation."""
         from ..pde.network.activations import activation
 
-        return activation(self.settings["network"]["activation"])
+        network = self.settings["network"]
+        return activation(network["activation"], network.get("gain", 1.0))
+
+    @cached_property
+    def shadow(self) -> Comparison | None:
+        """The comparison with the same problem by particles, where solve had shadow_particles."""
+        folder = None if self.path is None else self.path / SHADOW
+        if folder is None or not is_run(folder):
+            return None
+        from .comparison import compare_runs
+
+        return compare_runs(self, Run.from_directory(folder))
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -219,7 +262,8 @@ class Run:
     ) -> Figure:
         """Draw the run, at the last saved time unless one is given; write it where a path is given.
 
-        what : overview, density, measure, curves, function or sphere
+        what : overview, density, measure, curves, function or sphere; of neurons overview, neurons,
+            curves or function
         """
         from .figures import draw, save
 
@@ -227,6 +271,11 @@ class Run:
         if path is not None:
             save(figure, Path(path))
         return figure
+
+    @property
+    def extent(self) -> str:
+        """How large it is, in words."""
+        return f"{self.layout.cell_volume.size} directions x {len(self.a)} values of a"
 
     def __repr__(self) -> str:
         """One line: what, how big, how far, how good, where."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ..kernels.errors import InputError
 
-SCHEMA = "1.0"
+SCHEMA = "1.1"
 CONVENTIONS = "CF-1.11"
 
 
@@ -52,12 +52,21 @@ COORDINATES = {
     "data_covariance": Quantity("covariance S of batch normalization", ("axis", "axis_other")),
     "input_basis": Quantity("principal directions of the raw inputs", ("axis", "input")),
     "input_centre": Quantity("mean removed before the projection", ("input",)),
+    "replica": Quantity("independent networks on one clock"),
+    "neuron": Quantity("neurons of a network"),
+    "neuron_mass": Quantity("share of each neuron in its network; sums to 1", ("neuron",)),
     "target_shift": Quantity("the network learns (y - shift) / scale"),
     "target_scale": Quantity("the network learns (y - shift) / scale"),
 }
 
 FIELDS = {
     "rho": Quantity("density per unit Riemannian volume and per unit a", None, role="field"),
+    "direction": Quantity(
+        "raw direction u = w/|w| of each neuron; w itself in a plain network",
+        ("replica", "neuron", "axis"),
+        role="field",
+    ),
+    "a": Quantity("outer weight of each neuron", ("replica", "neuron"), role="field"),
 }
 
 DIAGNOSTICS = {
@@ -74,18 +83,25 @@ DIAGNOSTICS = {
     "a_mean": _diagnostic("mean of a"),
     "a_second_moment": _diagnostic("mean of a^2"),
     "a_max": _diagnostic("largest |a| that carries mass"),
-    "weight_norm": _diagnostic("norm r = |w| of the inner weights"),
+    "weight_norm": _diagnostic(
+        "norm r = |w| of the inner weights; root mean square where it moves"
+    ),
     "wall_mass": _diagnostic("mass in the two outermost a cells of each side"),
     "unresolved_mass": _diagnostic("mass in features narrower than three cells"),
     "w_second_moment": _diagnostic("second moment of the whitened v", "axis", "axis_other"),
+    "manifold_drift": _diagnostic("departure of w from its manifold that the steps removed"),
+    "balance_drift": _diagnostic("largest relative change of a^2 - |w|^2 of a neuron"),
+    "risk_replicas": _diagnostic("risk of each replica", "replica"),
+    "test_risk_replicas": _diagnostic("risk of each replica on the held-out rows", "replica"),
 }
 
 
 def quantity_of(name: str, role: str) -> Quantity:
     """The declaration of a name, or a plain one for a name that came with the run."""
-    known = {**COORDINATES, **FIELDS, **DIAGNOSTICS}.get(name)
-    if known is not None and known.role == role:
-        return known
+    for table in (COORDINATES, FIELDS, DIAGNOSTICS):
+        known = table.get(name)
+        if known is not None and known.role == role:
+            return known
     return Quantity(name.replace("_", " "), None, role=role)
 
 

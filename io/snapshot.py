@@ -1,6 +1,6 @@
 """One saved time in one immutable file, snap/000000030.h5, and its state in restart/000000030.h5.
 
-A snapshot holds the header, `/rho` (panel, xi.., a) and any other field, the diagnostics as scalars
+A snapshot holds the header, `/rho` (panel, xi.., a) or the neurons, the diagnostics as scalars
 or small arrays, `/log/...` since the last save, and the sha256 of all that. It is written once and
 never touched again, so it reads alone and a copy of it is a back-up. The restart file holds the
 solver's state, name by name, bit by bit (numbers and booleans only).
@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pde.frame import Array, Frame
-from .header import Header, read_header, sphere_dims, write_header
+from ..pde.frame import Array, Frame, Layout
+from .header import Header, field_dims, read_header, write_header
 from .netcdf import by_role, dimension, variable
 from .safefile import atomic_h5, reading_h5
 from .schema import Quantity, quantity_of
@@ -43,10 +43,10 @@ def write_snapshot(path: Path, header: Header, frame: Frame) -> Record:
         write_header(file, header, "snapshot", entry.a_first, entry.a_count)
         stamp = {"time": entry.time, "step": entry.step, "a_first": entry.a_first}
         file.attrs.update({**stamp, "digest": entry.digest})
-        dims = sphere_dims(header.layout)
+        on_grid = isinstance(header.layout, Layout)
         for name, array in frame.fields.items():
-            names = (*dims, "a")[: array.ndim]
-            variable(file, name, array, names, quantity_of(name, "field"), a_last=True)
+            names = field_dims(header.layout, name, array.ndim)
+            variable(file, name, array, names, quantity_of(name, "field"), a_last=on_grid)
         for name, value in frame.diagnostics.items():
             quantity, number = quantity_of(name, "diagnostic"), np.asarray(value, float)
             variable(file, name, number, value_dims(file, name, number.shape, quantity), quantity)

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.errors import InputError, Notice
-from ..pde.frame import Frame, Layout
+from ..pde.frame import AnyLayout, Frame
 from .header import Header
 from .lock import Lock
 from .safefile import sweep_temporaries
@@ -66,7 +66,7 @@ class Store:
         cls,
         path: str | Path,
         *,
-        layout: Layout,
+        layout: AnyLayout,
         config_toml: str,
         provenance: Mapping[str, Any],
     ) -> Self:
@@ -159,7 +159,7 @@ class Store:
         return self._header.config_toml
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> AnyLayout:
         """The stored coordinates."""
         return self._header.layout
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.errors import NumericalFailure
-from ..pde.frame import Array, Frame, Layout
+from ..pde.frame import AnyLayout, Array, Frame, Layout
+from .header import field_shape
 
 Value = float | Array
 
@@ -38,7 +39,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """All saved times, as arrays. `fields` says of each field whether its last axis is a."""
+    """All saved times, as arrays. `fields` says of each field whether it lives on the a axis."""
 
     time: Array
     step: NDArray[np.int64]
@@ -54,22 +55,24 @@ class Trajectory:
         """Number of saved times."""
         return len(self.time)
 
-    def a_span(self, layout: Layout) -> tuple[int, int]:
+    def a_span(self, layout: AnyLayout) -> tuple[int, int]:
         """First cell and length of the union of all a axes; the start's if nothing is saved."""
+        if not isinstance(layout, Layout):
+            return 0, 0
         if not len(self):
             return 0, len(layout.a_values)
         first = int(self.a_first.min())
         return first, int((self.a_first + self.a_count).max()) - first
 
 
-def record(frame: Frame, layout: Layout, source: str = "") -> Record:
+def record(frame: Frame, layout: AnyLayout, source: str = "") -> Record:
     """The record of a frame."""
-    rho = frame.fields["rho"]
+    grid = isinstance(layout, Layout)
     return Record(
         time=float(frame.time),
         step=int(frame.step),
         a_first=int(frame.a_first),
-        a_count=int(rho.shape[-1]),
+        a_count=frame.fields["rho"].shape[-1] if grid else 0,
         shapes={name: array.shape for name, array in frame.fields.items()},
         diagnostics=frame.diagnostics,
         log=frame.log,
@@ -78,10 +81,11 @@ def record(frame: Frame, layout: Layout, source: str = "") -> Record:
     )
 
 
-def table(records: Sequence[Record], layout: Layout) -> Trajectory:
+def table(records: Sequence[Record], layout: AnyLayout) -> Trajectory:
     """The records as arrays."""
+    grid = isinstance(layout, Layout)
     fields = {
-        name: len(shape) == layout.dimension + 1
+        name: grid and len(shape) == layout.dimension + 1
         for item in records
         for name, shape in item.shapes.items()
     }
@@ -98,22 +102,22 @@ def table(records: Sequence[Record], layout: Layout) -> Trajectory:
     )
 
 
-def extended(trajectory: Trajectory, layout: Layout, records: Sequence[Record]) -> Trajectory:
+def extended(trajectory: Trajectory, layout: AnyLayout, records: Sequence[Record]) -> Trajectory:
     """The trajectory with more saved times behind it."""
     known = [_row(trajectory, layout, row) for row in range(len(trajectory))]
     return table([*known, *records], layout)
 
 
-def _row(trajectory: Trajectory, layout: Layout, row: int) -> Record:
+def _row(trajectory: Trajectory, layout: AnyLayout, row: int) -> Record:
     """One saved time of a table as a record; the first one takes the whole log."""
-    count, cells = int(trajectory.a_count[row]), layout.cell_volume.shape
+    count = int(trajectory.a_count[row])
     return Record(
         time=float(trajectory.time[row]),
         step=int(trajectory.step[row]),
         a_first=int(trajectory.a_first[row]),
         a_count=count,
         shapes={
-            name: (*cells, count) if on_a else cells for name, on_a in trajectory.fields.items()
+            name: field_shape(layout, name, on_a, count) for name, on_a in trajectory.fields.items()
         },
         diagnostics={name: values[row] for name, values in trajectory.diagnostics.items()},
         log=trajectory.log if row == 0 else {},

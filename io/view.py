@@ -4,6 +4,7 @@ Coordinates, diagnostics, log, config and provenance are in it; the fields are H
 into snap/, so the view stays small and is replaced as a whole, atomically, at every save:
 
     /time /step (time,) · /rho (time, panel, xi.., a) virtual · /risk .. (time, ..) · /log/..
+    of neurons, instead of rho: /direction (time, replica, neuron, axis), /a (time, replica, neuron)
     /source_file /digest (time,): which snapshot, and its sha256
 
 HDF5 reads a missing snapshot as NaN without an error: a reader that matters checks `source_file`
@@ -20,8 +21,8 @@ import h5py
 import numpy as np
 
 from ..kernels.errors import Notice
-from ..pde.frame import Layout
-from .header import Header, read_header, sphere_dims, write_header
+from ..pde.frame import AnyLayout, Layout
+from .header import Header, field_dims, field_shape, read_header, write_header
 from .netcdf import attach, by_role, describe, dimension, read_strings, variable, write_strings
 from .safefile import atomic_h5, reading_h5
 from .schema import COORDINATES, quantity_of
@@ -52,33 +53,35 @@ def write_view(path: Path, header: Header, trajectory: Trajectory, status: str) 
             _refer(file, name, on_a, header.layout, trajectory)
 
 
-def _refer(file: Any, name: str, on_a: bool, layout: Layout, trajectory: Trajectory) -> None:
+def _refer(file: Any, name: str, on_a: bool, layout: AnyLayout, trajectory: Trajectory) -> None:
     """Make the field `name` a virtual dataset over the snapshots."""
     first, count = trajectory.a_span(layout)
-    cells = layout.cell_volume.shape
-    tail = (count,) if on_a else ()
-    virtual = h5py.VirtualLayout((len(trajectory), *cells, *tail), np.float64)
+    whole = field_shape(layout, name, on_a, count)
+    virtual = h5py.VirtualLayout((len(trajectory), *whole), np.float64)
     for row, source in enumerate(trajectory.source):
         start, length = int(trajectory.a_first[row]) - first, int(trajectory.a_count[row])
         where = (row, ..., slice(start, start + length)) if on_a else (row, ...)
-        shape = (*cells, length) if on_a else cells
+        shape = field_shape(layout, name, on_a, length)
         virtual[where] = h5py.VirtualSource(source, name, shape, np.float64)
     dataset = file.create_virtual_dataset(name, virtual, fillvalue=np.nan)
-    attach(file, dataset, ("time", *sphere_dims(layout), *(["a"] if on_a else [])))
+    attach(file, dataset, ("time", *field_dims(layout, name, len(whole))))
     describe(dataset, quantity_of(name, "field"))
-    dataset.attrs["comment"] = COMMENT
+    if on_a:
+        dataset.attrs["comment"] = COMMENT
 
 
 def read_view(path: Path) -> tuple[Header, Trajectory, str]:
     """Header, table and status; `OSError` if the file is damaged."""
     with reading_h5(path) as file:
         header, items = read_header(file, str(path)), by_role(file)
-        cells = header.layout.dimension
+        on_grid, cells = isinstance(header.layout, Layout), header.layout.dimension
         trajectory = Trajectory(
             **{name: file[name][()] for name in ("time", "step", "a_first", "a_count")},
             source=read_strings(file, "source_file"),
             digest=read_strings(file, "digest"),
-            fields={name: item.ndim == cells + 2 for name, item in items["field"].items()},
+            fields={
+                name: on_grid and item.ndim == cells + 2 for name, item in items["field"].items()
+            },
             diagnostics={name: item[()] for name, item in items["diagnostic"].items()},
             log=read_log(file),
         )

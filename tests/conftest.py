@@ -1,5 +1,7 @@
 """Options of the test run: `pytest --slow` runs the full verification too."""
 
+from importlib.util import find_spec
+
 import pytest
 
 
@@ -14,3 +16,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud that the independent check did not take place."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if find_spec("torch") is None and any("torch" in report.keywords for report in skipped):
+        line = "NOT CHECKED beside torch, which is absent: pip install torch, then pytest -m torch"
+        terminalreporter.write_line(line, yellow=True, bold=True)

@@ -73,7 +73,7 @@ def interrupted(config: Any, out: Path, at: int = 0) -> None:
     """Begin a run and break it in the middle, or at a step."""
     middle = at or int(bnflow.solve(config).step[-1]) // 2
     with pytest.raises(KeyboardInterrupt):
-        bnflow.solve(config, out, progress=Told(middle))
+        bnflow.solve(config, out, progress=Told(middle), interrupt="raise")
 
 
 @cases
@@ -176,7 +176,7 @@ def test_the_progress_is_told_in_order(tmp_path: Path) -> None:
 def test_the_progress_is_finished_after_a_failure_too(out: str | None, tmp_path: Path) -> None:
     told = Told(2)
     with pytest.raises(KeyboardInterrupt):
-        bnflow.solve(SMALL, out and tmp_path / out, progress=told)
+        bnflow.solve(SMALL, out and tmp_path / out, progress=told, interrupt="raise")
     assert told.heard[-1] == ("finish",)
 
 
@@ -220,7 +220,7 @@ def test_a_file_that_has_changed_is_refused_on_resume_and_nothing_is_touched(
     interrupted(config, out)
     before = contents(out)
     from_file(seed=1)
-    with pytest.raises(InputError, match="the data file has changed"):
+    with pytest.raises(InputError, match="the data have changed"):
         bnflow.solve(config, out)
     assert contents(out) == before
     from_file()  # restored
@@ -240,7 +240,7 @@ def test_a_file_run_predicts_raw_units(from_file: Write) -> None:
 
 def test_mistakes_never_make_the_folder(from_file: Write, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "run"
-    sampled = {"kind": "sampled", "samples": 2}
+    sampled = {"kind": "sampled", "samples": 2}  # they span one dimension
     mistakes: list[tuple[Any, dict[str, Any]]] = [
         (from_file(), {"data.inputs": "z"}),
         (from_file(), {"data.path": str(tmp_path / "none.npz")}),

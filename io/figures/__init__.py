@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...kernels.errors import InputError
+from ...pde.frame import Layout
 from ..safefile import atomic_bytes
 
 if TYPE_CHECKING:
@@ -22,22 +23,27 @@ if TYPE_CHECKING:
 
     from ..run import Run
 
-KINDS = ("overview", "density", "measure", "curves", "function", "sphere")
+KINDS = ("overview", "density", "measure", "curves", "function", "sphere")  # of a grid
+NEURON_KINDS = ("overview", "neurons", "curves", "function")
 FORMATS = ("png", "pdf", "svg")
 
 
 def draw(run: Run, what: str = "overview", time: float | None = None) -> Figure:
     """The figure `what` at a saved time, the last one unless given."""
-    if what not in KINDS:
-        near = difflib.get_close_matches(what, KINDS, 1)
+    on_grid = isinstance(run.layout, Layout)
+    kinds = KINDS if on_grid else NEURON_KINDS
+    if what not in kinds:
+        near = difflib.get_close_matches(what, kinds, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise InputError(f"no figure {what!r}{hint}; there are {', '.join(KINDS)}")
+        of = f" of a run {'on a grid' if on_grid else 'of neurons'}"
+        raise InputError(f"no figure {what!r}{of}{hint}; there are {', '.join(kinds)}")
     if not len(run.time):
         raise InputError("this run has no saved time yet: nothing to draw")
     t = float(run.time[-1] if time is None else run.time[run.index(time)])
     from .style import styled
 
-    module = import_module(f".{what}", __name__)
+    name = what if on_grid or what != "overview" else "neuron_overview"
+    module = import_module(f".{name}", __name__)
     figure: Callable[[Run, float], Figure] = module.figure
     with styled():
         return figure(run, t)

@@ -1,11 +1,13 @@
 """What the network computes, beside what it should, on whitened inputs xt.
 
 d = 2: f and the target on the plane and around the circle |xt| = sqrt 2; d > 2: along great circles
-of |xt| = sqrt d in coordinate planes. A target that is only data has no curve.
+of |xt| = sqrt d in coordinate planes. A target that is only data has no curve. Of classes +-1, the
+boundaries f = 0 are drawn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -16,19 +18,24 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from ...pde.frame import Array
-from .style import DIVERGING, FAINT, SERIES, angle_ticks, canvas, signed_limit
-from .subject import target_function
+from .style import DASHES, DIVERGING, FAINT, SERIES, angle_ticks, canvas, signed_limit
+from .subject import is_classification, target_function
 
 if TYPE_CHECKING:
     from ..run import Run
 
 REACH, PIXELS, ANGLES = 2.5, 121, 361
+BOUNDARY = "black"
 
 
 def figure(run: Run, t: float) -> Figure:
     """The learned function at t."""
     if run.layout.dimension == 2:
         return _plane_figure(run, t)
+    if run.layout.dimension == 1:
+        picture = canvas(5.0, 3.6)
+        line(picture.subplots(), run, t)
+        return picture
     planes = list(combinations(range(run.layout.dimension), 2))[:3]
     picture = canvas(3.6 * len(planes), 3.6)
     axes = picture.subplots(1, len(planes), sharey=True)
@@ -51,9 +58,21 @@ def _plane_figure(run: Run, t: float) -> Figure:
     for ax, (title, values) in zip(maps, panels.items(), strict=True):
         mesh = _map(ax, side, values.reshape(PIXELS, PIXELS), limit)
         ax.set_title(title)
+    if is_classification(run):
+        boundaries(maps, side, [each.reshape(PIXELS, PIXELS) for each in panels.values()])
     picture.colorbar(mesh, ax=maps, shrink=0.8, label="$f$, $y$ (contours: dashed where negative)")
     great_circle(last, run, t, (0, 1))
     return picture
+
+
+def boundaries(axes: Sequence[Axes], side: Array, maps: Sequence[Array]) -> None:
+    """Where the classes meet, f = 0 of every map, drawn into all panels."""
+    for place, values in enumerate(maps):
+        style, colour = DASHES[place], (BOUNDARY, SERIES[2])[place % 2]
+        for ax in axes:
+            ax.contour(
+                side, side, values, levels=[0.0], colors=colour, linewidths=1.8, linestyles=style
+            )
 
 
 def _map(ax: Axes, side: Array, values: Array, limit: float) -> QuadMesh:
@@ -73,17 +92,31 @@ def great_circle(ax: Axes, run: Run, t: float, plane: tuple[int, int]) -> None:
     angles = np.linspace(0, 2 * np.pi, ANGLES)
     xt = np.zeros((ANGLES, d))
     xt[:, plane[0]], xt[:, plane[1]] = np.sqrt(d) * np.cos(angles), np.sqrt(d) * np.sin(angles)
-    start = float(run.time[0])
-    if t > start:
-        label = f"network, t = {start:.4g}"
-        ax.plot(angles, run.network(xt, start), color=FAINT, linestyle="-.", label=label)
-    ax.plot(angles, run.network(xt, t), color=SERIES[0], label=f"network, t = {t:.4g}")
-    target = target_function(run)
-    if target is not None:
-        ax.plot(angles, target(xt), color=SERIES[1], linestyle="--", label="target")
+    _curves(ax, run, t, angles, xt)
     first, second = plane[0] + 1, plane[1] + 1
     angle_ticks(ax, rf"angle of $\tilde x$ in the plane $(\tilde x_{first}, \tilde x_{second})$")
     ax.set_ylabel("$f$, $y$")
     radius = "2" if d == 4 else rf"\sqrt{{{d}}}"
     ax.set_title(rf"around $|\tilde x| = {radius}$, t = {t:.4g}")
     ax.legend()
+
+
+def line(ax: Axes, run: Run, t: float) -> None:
+    """d = 1: f and the target along the only coordinate."""
+    xt = np.linspace(-REACH, REACH, ANGLES)
+    _curves(ax, run, t, xt, xt[:, None])
+    ax.set(xlabel=r"$\tilde x$", ylabel="$f$, $y$")
+    ax.set_title(f"learned function, t = {t:.4g}")
+    ax.legend()
+
+
+def _curves(ax: Axes, run: Run, t: float, place: Array, xt: Array) -> None:
+    """The network at the start and at t, and the target, at inputs xt drawn over `place`."""
+    start = float(run.time[0])
+    if t > start:
+        label = f"network, t = {start:.4g}"
+        ax.plot(place, run.network(xt, start), color=FAINT, linestyle="-.", label=label)
+    ax.plot(place, run.network(xt, t), color=SERIES[0], label=f"network, t = {t:.4g}")
+    target = target_function(run)
+    if target is not None:
+        ax.plot(place, target(xt), color=SERIES[1], linestyle="--", label="target")

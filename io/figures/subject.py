@@ -12,18 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...kernels.errors import InputError
-from ...pde.frame import Array, Layout
+from ...pde.frame import AnyLayout, Array, Layout
 from ..prediction import power
 
 if TYPE_CHECKING:
+    from ...pde.network.activations import Activation
     from ..run import Run
 
-INVISIBLE = {
-    "relu": "odd degrees of m from 3 on are invisible to f (ReLU)",
-    "linear": "only degree 1 of m is visible to f (linear activation)",
-    "erf": "even degrees of m are invisible to f (odd activation)",
-    "tanh": "even degrees of m are invisible to f (odd activation)",
-}
 UNRESOLVED = 0.01
 POINTS = 500_000  # to spread cells on other axes
 
@@ -84,12 +79,12 @@ def _by_cell(values: Array, n: int, each: int) -> Array:
     return split.transpose(order).reshape(n**axes, each**axes, *rest)
 
 
-def raw(layout: Layout, v: Array) -> Array:
+def raw(layout: AnyLayout, v: Array) -> Array:
     """Raw directions of whitened ones (.., d)."""
     return _unit(v @ power(layout.data_covariance, -0.5))
 
 
-def whitened(layout: Layout, u: Array) -> Array:
+def whitened(layout: AnyLayout, u: Array) -> Array:
     """Whitened directions of raw ones (.., d)."""
     return _unit(u @ power(layout.data_covariance, 0.5))
 
@@ -104,40 +99,72 @@ def teachers(run: Run) -> tuple[Array, Array]:
         directions = np.asarray(target.get("directions", []), float)
     if target.get("kind") != "teacher" or not directions.size:
         return np.empty((0, run.layout.dimension)), np.empty(0)
+    basis = None if "angles" in target else _range_basis(run)
+    directions = directions if basis is None else directions @ basis.T
     return _unit(directions), np.asarray(target["weights"], float)
 
 
 def target_function(run: Run) -> Callable[[Array], Array] | None:
-    """The target on whitened inputs (rows, d), in raw units; None where it is only data."""
-    if run.settings.get("target", {}).get("kind") != "teacher":
-        return None
-    from ...pde.config.data import Teacher
-    from ...pde.network.target import evaluate_teacher
+    """The target on whitened inputs (rows, d), in raw units; None where it is only data.
 
-    shift, scale = run.layout.target_shift, run.layout.target_scale
-    teacher, name = run.config.target, run.config.network.activation
-    assert isinstance(teacher, Teacher)
-    to_law = _from_rows_to_law(run)
+    Without noise; classes are +-1. A function given in Python is not known to a stored run.
+    """
+    if run.settings.get("target", {}).get("kind") in ("file", "arrays", "function"):
+        return None
+    from ...pde.network.target import signs, target
+
+    layout = run.layout
+    basis, to_law = _law_of_rows(run) or (_range_basis(run), _as_it_is)
+    columns = layout.dimension if basis is None else basis.shape[1]
+    found = target(run.config.target, run.activation, columns, basis)
+    assert found is not None
 
     def function(xt: Array) -> Array:
-        return shift + scale * np.asarray(evaluate_teacher(teacher, name, to_law(xt)))
+        inputs = to_law(xt)
+        y = found.value(inputs, inputs)
+        return signs(y) if found.classes else layout.target_shift + layout.target_scale * y
 
     return function
 
 
-def _from_rows_to_law(run: Run) -> Callable[[Array], Array]:
-    """Inputs whitened by the rows, as the network sees them, whitened by the law they come from.
+def _as_it_is(xt: Array) -> Array:
+    return xt
 
-    The teacher of sampled data is a function of the law; the rows' own moments differ from it.
+
+def _law_of_rows(run: Run) -> tuple[Array | None, Callable[[Array], Array]] | None:
+    """Of drawn rows: the range of their law, and inputs whitened by the law instead of the rows.
+
+    Their target is a function of the law; the rows' own moments differ from it.
     """
     from ...pde.config.data import Sampled
+    from ...pde.network.data import population
 
     data, layout = run.config.data, run.layout
     if not isinstance(data, Sampled):
-        return lambda xt: xt
-    colour = power(layout.data_covariance, 0.5)
-    whiten = power(data.covariance_matrix, -0.5)
-    return lambda xt: np.asarray((xt @ colour + layout.data_mean - data.mean_vector) @ whiten)
+        return None
+    law, colour = population(data), power(layout.data_covariance, 0.5)
+    whiten = power(law.covariance, -0.5)
+
+    def to_law(xt: Array) -> Array:
+        rows = xt @ colour + layout.data_mean
+        if layout.input_basis is not None and layout.input_centre is not None:
+            rows = layout.input_centre + rows @ layout.input_basis
+        if law.basis is not None and law.centre is not None:
+            rows = (rows - law.centre) @ law.basis.T
+        return np.asarray((rows - law.mean) @ whiten)
+
+    return law.basis, to_law
+
+
+def _range_basis(run: Run) -> Array | None:
+    """Where the columns are dependent, the basis of what they span."""
+    projected = "components" in run.settings.get("data", {})
+    return None if projected else run.layout.input_basis
+
+
+def is_classification(run: Run) -> bool:
+    """Whether the targets are classes +-1."""
+    return bool(run.settings.get("target", {}).get("label") == "sign")
 
 
 def several(run: Run, t: float, count: int = 4) -> list[float]:
@@ -149,8 +176,7 @@ def several(run: Run, t: float, count: int = 4) -> list[float]:
 
 def remarks(run: Run, t: float) -> list[str]:
     """What a reader must know before trusting the density at t."""
-    name = run.settings.get("network", {}).get("activation")
-    lines = [INVISIBLE[name]] if name in INVISIBLE else []
+    lines = [invisible(run.activation)] if isinstance(_named(run), str) else []
     unresolved = run.diagnostics.get("unresolved_mass")
     if unresolved is not None and unresolved[run.index(t)] > UNRESOLVED:
         share = 100 * float(unresolved[run.index(t)])
@@ -159,6 +185,22 @@ def remarks(run: Run, t: float) -> list[str]:
             "trust integrals, not heights"
         )
     return lines
+
+
+def invisible(sigma: Activation) -> str:
+    """Which degrees of the measure m the network does not depend on, by the parity of sigma."""
+    parities = {part.parity for part in sigma.parts}
+    if not parities:
+        return f"only degree 1 of m is visible to f ({sigma.label})"
+    degrees = "odd" if parities == {+1} else "even"
+    affine = sigma.linear if degrees == "odd" else sigma.constant
+    first = {"odd": " from 3 on", "even": " from 2 on"}[degrees] if affine else ""
+    return f"{degrees} degrees of m{first} are invisible to f ({sigma.label})"
+
+
+def _named(run: Run) -> object:
+    """The name of the activation; a table where it has none, and may have both parities."""
+    return run.settings.get("network", {}).get("activation")
 
 
 def a_edges(run: Run) -> Array:

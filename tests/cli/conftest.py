@@ -22,6 +22,9 @@ class FakeRun:
     mass = np.array([1.0, 1.0 + 2e-15])
     dissipation_defect = np.array([0.0, 1e-4])
 
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {}
+
     def summary(self) -> str:
         return "a summary"
 
@@ -38,7 +41,16 @@ class FakeApi(SimpleNamespace):
     calls: list[tuple[Any, ...]]
     work: Callable[[Any], None]
 
-    def solve(self, config: Any, out: Any = None, *, progress: Any = None) -> FakeRun:
+    def solve(
+        self,
+        config: Any,
+        out: Any = None,
+        *,
+        progress: Any = None,
+        interrupt: str = "return",
+        shadow_particles: int | None = None,
+    ) -> FakeRun:
+        assert interrupt == "raise"  # so that Ctrl-C ends in exit code 3
         self.calls.append(("solve", config, out))
         self.work(progress)
         return FakeRun()
@@ -49,6 +61,9 @@ class FakeApi(SimpleNamespace):
 
     def plan(self, config: Any) -> Any:
         return SimpleNamespace(lines=lambda: [f"cells {config.solver.cells}"])
+
+    def dry_run(self, config: Any) -> Any:
+        return SimpleNamespace(lines=lambda: [f"cells {config.solver.cells}", "step 1 s"])
 
     def health(self, path: str) -> list[str]:
         return [f"{path} is well"]

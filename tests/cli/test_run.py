@@ -69,6 +69,15 @@ def test_a_full_disk_stops_resumably(api: Any, capsys: pytest.CaptureFixture[str
     assert "no space left" in capsys.readouterr().err
 
 
+def test_a_dry_run_prints_plan_and_cost_and_solves_nothing(
+    api: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--dry-run", "--set", "solver.cells=8"]) == 0
+    assert capsys.readouterr().out == "cells 8\nstep 1 s\n"
+    assert api.calls == []
+    assert not Path("runs").exists()
+
+
 def test_bad_input_reaches_no_solver(api: Any) -> None:
     assert main(["run", "--set", "time.end=-1"]) == 2
     assert api.calls == []

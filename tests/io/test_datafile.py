@@ -10,7 +10,7 @@ import pytest
 from bnflow.io.datafile import read_table
 from bnflow.kernels.errors import InputError
 from bnflow.pde.config.data import FileData
-from bnflow.pde.network.data import Table
+from bnflow.pde.network.table import Table
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.standard_normal((7, 3)), RANDOM.standard_normal(7)

@@ -43,8 +43,11 @@ def test_strings_come_back(tmp_path: Path, texts: tuple[str, ...]) -> None:
 
 
 def test_every_name_is_declared_once_and_dimensionless() -> None:
+    """But `a`: the axis of a grid, and a field of neurons, which have no such axis."""
     names = [*COORDINATES, *FIELDS, *DIAGNOSTICS]
-    assert len(names) == len(set(names))
+    assert [name for name in set(names) if names.count(name) > 1] == ["a"]
+    assert quantity_of("a", "field").dims == ("replica", "neuron")
+    assert quantity_of("a", "coordinate").dims == ()
     assert {item.units for item in [*COORDINATES.values(), *DIAGNOSTICS.values()]} == {"1"}
     assert quantity_of("sharpness_of_tongue", "diagnostic").long_name == "sharpness of tongue"
 

@@ -1,0 +1,64 @@
+"""One page on a run of neurons: where they are, what they compute, and how it went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .curves import energies
+from .function import great_circle, line
+from .neurons import condensation, plane, projection, remarks
+from .style import SERIES, canvas, legend, note, shades
+from .subject import several
+
+if TYPE_CHECKING:
+    from ..neuronrun import NeuronRun
+
+
+def figure(run: NeuronRun, t: float) -> Figure:
+    """The page that fits the dimension."""
+    d = run.layout.dimension
+    picture = canvas(10.0, 7.4)
+    axes = picture.subplots(2, 2)
+    if d == 2:
+        condensation(axes[0, 0], run, t)
+    else:
+        projection(axes[0, 0], run, t, 0)
+    if d > 2:
+        plane(axes[0, 1], run, t)
+    else:
+        amplitudes(axes[0, 1], run, t)
+    energies(axes[1, 0], run, t)
+    _replicas(axes[1, 0], run)
+    if d > 1:
+        great_circle(axes[1, 1], run, t, (0, 1))
+    else:
+        line(axes[1, 1], run, t)
+    note(picture, remarks(run))
+    return picture
+
+
+def amplitudes(ax: Axes, run: NeuronRun, t: float) -> None:
+    """Distribution functions of the outer weights at some times."""
+    times = several(run, t)
+    for time, colour in zip(times, shades(len(times)), strict=True):
+        _, a, mass = run.particles(time)
+        order = np.argsort(a, axis=None)
+        share = np.cumsum(np.broadcast_to(mass, a.shape).ravel()[order]) / len(a)
+        ax.step(a.ravel()[order], share, where="post", color=colour, label=f"t = {time:.4g}")
+    ax.set(xlabel="outer weight $a$", ylabel="share of the neurons below $a$", ylim=(0, 1))
+    ax.set_title("law of the outer weights")
+    ax.legend()
+
+
+def _replicas(ax: Axes, run: NeuronRun) -> None:
+    """Where the replicas lie at the saved times: from the lowest risk to the highest."""
+    risks = run.diagnostics["risk_replicas"]
+    if risks.shape[1] > 1:
+        low, high = risks.min(axis=1), risks.max(axis=1)
+        label = f"{risks.shape[1]} replicas"
+        ax.vlines(run.time, low, high, color=SERIES[0], alpha=0.4, linewidth=4, label=label)
+        legend(ax)

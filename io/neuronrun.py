@@ -1,0 +1,78 @@
+"""A run of neurons in the user's hands: what `Run` offers, and the neurons at every saved time.
+
+direction (replicas, neurons, d) - raw directions u = w/|w|; w itself in a plain network
+a (replicas, neurons) - outer weights;   mass (neurons,) - shares, which sum to 1
+f_k(x) = sum_j mass_j a_kj sigma(v_kj . xt) - the network of replica k
+
+Curves are means over the replicas; `risk_replicas` (times, replicas) has each. What needs a density
+is an error that says so.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+
+from ..kernels.errors import InputError
+from ..pde.frame import Array, NeuronLayout
+from .prediction import neuron_output
+from .run import Run
+
+
+class NeuronRun(Run):
+    """The result of a run with solver.method = "particles"; it never changes."""
+
+    layout: NeuronLayout  # type: ignore[assignment]  # neurons have no cells
+
+    def _lay_out(self) -> None:
+        """Nothing: there is no axis of a."""
+
+    @property
+    def extent(self) -> str:
+        """How large it is, in words."""
+        replicas = f"{self.layout.replicas} x " if self.layout.replicas > 1 else ""
+        return f"{replicas}{self.layout.width} neurons"
+
+    def particles(self, t: float) -> tuple[Array, Array, Array]:
+        """Directions (replicas, neurons, d), a (replicas, neurons), mass (neurons,) at time t."""
+        row = self.index(t)
+        direction, a = (self._fields.read(name, row) for name in ("direction", "a"))
+        return direction, a, self.layout.neuron_mass
+
+    def network(self, xt: Array, t: float, replica: int | None = None) -> Array:
+        """The network at whitened inputs (rows, d), of a replica or the mean over all: (rows,)."""
+        direction, a, _ = self.particles(t)
+        chosen = range(len(a)) if replica is None else [self._replica(replica)]
+        sigma = self.activation.value
+        outputs = [neuron_output(self.layout, direction[k], a[k], sigma, xt) for k in chosen]
+        return np.asarray(np.mean(outputs, axis=0))
+
+    def _replica(self, replica: int) -> int:
+        count = self.layout.replicas
+        if replica not in range(count):
+            raise InputError(f"replica = {replica}: this run has replicas 0 to {count - 1}")
+        return replica
+
+    def density(self, t: float) -> NoReturn:
+        """Not of neurons."""
+        _refuse("density")
+
+    def signed_measure(self, t: float) -> NoReturn:
+        """Not of neurons."""
+        _refuse("signed measure on a grid")
+
+    def marginal(self, t: float) -> NoReturn:
+        """Not of neurons."""
+        _refuse("density of directions")
+
+    def outer_weights(self, t: float) -> NoReturn:
+        """Not of neurons."""
+        _refuse("density of outer weights")
+
+
+def _refuse(what: str) -> NoReturn:
+    raise InputError(
+        f"this run is of neurons and has no {what}; use particles(t), or run with "
+        'solver.method = "grid"'
+    )
