@@ -38,6 +38,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import bnflow
 from bnflow.kernels import select
+from bnflow.pde.network.activations import activation
 from bnflow.pde.session import Session
 
 Array = NDArray[np.float64]
@@ -162,9 +163,9 @@ def all_cases(quick: bool) -> list[Case]:
         ),
         *(
             case
-            for activation in ("relu", "tanh")
+            for name in ("relu", "tanh")
             for rows, points in pairs[: keep - 1]
-            for case in pair_cases(activation, points, rows, 3)
+            for case in pair_cases(name, points, rows, 3)
         ),
         *(step_case(d, n) for d in (2, 3) for n in doubling[d][: keep + 1]),
     ]
@@ -217,21 +218,22 @@ def transport_case(scheme: str, d: int, n: int, n_a: int) -> Case:
     )
 
 
-def pair_cases(activation: str, points: int, rows: int, d: int) -> list[Case]:
+def pair_cases(activation_name: str, points: int, rows: int, d: int) -> list[Case]:
     """Both sums between `points` directions and `rows` rows."""
     kernels, rng = select("numpy"), np.random.default_rng(SEED)
     w: Array = rng.standard_normal((points, d))
     w /= np.linalg.norm(w, axis=1, keepdims=True)
     x, c, e = rng.standard_normal((rows, d)), rng.random(points), rng.standard_normal(rows)
-    name, size = f"{activation} d={d}", f"{points:,} x {rows:,}"
+    name, size = f"{activation_name} d={d}", f"{points:,} x {rows:,}"
+    remainder = activation(activation_name).parts[0].remainder
     return [
         Case(
             "forward", name, size, points * rows,
-            lambda: kernels.pair_forward(activation, w, x, c), "fma", 2 * (d + 1),
+            lambda: kernels.pair_forward(remainder, w, x, c), "fma", 2 * (d + 1),
         ),
         Case(
             "backward", name, size, points * rows,
-            lambda: kernels.pair_backward(activation, w, x, e), "fma", 4 * d,
+            lambda: kernels.pair_backward(remainder, w, x, e), "fma", 4 * d,
         ),
     ]  # fmt: skip
 
