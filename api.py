@@ -99,6 +99,8 @@ def solve(
     Raises InputError for a mistake in the configuration, the data or the folder, and
     NumericalFailure where the computation breaks down; what was saved before stays.
     """
+    if interrupt not in ("return", "raise"):
+        raise InputError(f'interrupt = {interrupt!r}; it is "return" or "raise"')
     settings, given = _settings(config, data, target, initial_density, overrides)
     folder = None if out is None else Path(out)
     beside = None if folder is None else folder / SHADOW

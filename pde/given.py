@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..kernels.errors import InputError
 from .config import Config, load_config
 from .config.loading import Source, read
@@ -30,6 +32,15 @@ class Given:
     density: Function | None = None
 
 
+def _pair(data: Any) -> tuple[Any, Any]:
+    """(x, y), or x alone: two rows of numbers in a list are rows, two arrays are x and y."""
+    if isinstance(data, tuple) and len(data) == 2:
+        return data[0], data[1]
+    if isinstance(data, list) and len(data) == 2 and np.ndim(data[0]) == 2:
+        return data[0], data[1]
+    return data, None
+
+
 def configured(
     source: Source,
     overrides: Mapping[str, Any],
@@ -45,7 +56,7 @@ def configured(
     raw, base = read(source)
     table = None
     if data is not None:
-        x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+        x, y = _pair(data)
         table = checked_table(x, y, names=("data: x", "data: y"))
         raw["data"] = {**_kept(raw, "data", "arrays"), "width": table.inputs.shape[1]}
         if y is not None:

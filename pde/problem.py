@@ -19,6 +19,7 @@ from .config.agreement import dimension_complaint
 from .config.data import ArraysData, FileData
 from .config.data import Population as PopulationData
 from .config.data import Sampled as SampledData
+from .config.text import size
 from .geometry.metric import BatchNormMetric
 from .given import Function, Given
 from .network.activations import Activation, activation
@@ -31,6 +32,8 @@ from .network.target import Target, Teacher
 from .network.target import target as target_of
 
 Array = NDArray[np.float64]
+
+COPIES_DRAWN = 3  # of the rows: as drawn, coloured and whitened
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,18 @@ class Problem:
     density: Function | None = None
 
     @classmethod
-    def from_config(cls, config: Config, given: Given | None = None) -> Problem:
+    def from_config(
+        cls, config: Config, given: Given | None = None, memory: int | None = None
+    ) -> Problem:
         """The problem of a configuration; `given` holds what it names and cannot hold.
+
+        memory : bytes that there are; more rows than fit are refused before they are drawn
 
         Raises InputError where data and target do not fit each other, or something is not given.
         """
         network, given = config.network, given or Given()
+        if memory is not None:
+            _refuse_too_many_rows(config, memory)
         sigma = activation(network.activation, network.gain)
         data, target = _data(config, given, sigma)
         if complaint := dimension_complaint(config, len(data.mean)):
@@ -114,10 +123,24 @@ def _data(config: Config, given: Given, sigma: Activation) -> tuple[Data, Target
             "bnflow.solve(config, data=(x, y)), and a stored run resumes the same way"
         )
     else:
-        samples, labels = prepare_table(given.table, data, target, config.target.label)
+        classes = config.loss.kind == "logistic"
+        samples, labels = prepare_table(given.table, data, target, config.target.label, classes)
     for targets in (samples.targets, samples.test_targets):
         loss(config.loss).check(targets)
     return samples, labels
+
+
+def _refuse_too_many_rows(config: Config, memory: int) -> None:
+    data = config.data
+    if not isinstance(data, SampledData):
+        return
+    rows = data.samples / (1 - data.test_fraction)
+    needed = COPIES_DRAWN * 8 * rows * (data.columns + 1)
+    if needed > memory:
+        raise InputError(
+            f"data.samples = {data.samples:,}: {rows:,.0f} rows need {size(needed)} while they are "
+            f"drawn, and there are {size(memory)}; give fewer"
+        )
 
 
 def _own_range(config: Config, data: Data) -> Array | None:

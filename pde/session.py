@@ -48,7 +48,7 @@ class Session:
     def prepare(cls, config: Config, given: Given | None = None) -> Session:
         """Build problem and grid. Raises InputError for what cannot be run."""
         kernels = select(config.run.backend)
-        problem = Problem.from_config(config, given)
+        problem = Problem.from_config(config, given, kernels.memory())
         _refuse_too_large(config, problem, kernels.memory())
         return cls(
             config, problem, Flow(problem, config.solver.cells, config.solver.scheme, kernels)
@@ -109,7 +109,7 @@ class Session:
 
 
 def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
-    """Say before anything is allocated that a grid does not fit."""
+    """Say before the grid is allocated that it does not fit."""
     solver, d = config.solver, problem.dimension
     listed = problem.outer_law.atoms is not None and not problem.trains_outer
     a_cells = len(problem.outer_law.atoms or ()) if listed else solver.a_cells

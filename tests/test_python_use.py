@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bnflow
-from bnflow.kernels.errors import InputError, Notice
+from bnflow.kernels.errors import InputError, Notice, NumericalFailure
 
 Array = np.ndarray
 SMALL: dict[str, Any] = {
@@ -198,3 +198,77 @@ def test_progress_true_is_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
     assert "risk" in shown
     bnflow.solve(SMALL, progress=False)
     assert capsys.readouterr().err == ""
+
+
+# -- found by review ---------------------------------------------------------------------------
+
+
+def test_logistic_classes_0_and_1_are_taken_as_minus_1_and_1() -> None:
+    """Never standardised: the balance of the classes must not matter."""
+    x = np.random.default_rng(0).standard_normal((61, 2))
+    y = (np.arange(61) < 31).astype(float)
+    settings: dict[str, Any] = {"loss": {"kind": "logistic"}, **SMALL}
+    with pytest.warns(Notice, match="0 and 1 are taken as -1 and 1"):
+        zero_one = bnflow.solve(data=(x, y), **settings)
+    signed = bnflow.solve(data=(x, 2 * y - 1), **settings)
+    assert (zero_one.risk == signed.risk).all()
+    assert (zero_one.layout.target_shift, zero_one.layout.target_scale) == (0.0, 1.0)
+    with pytest.raises(InputError, match=r"row 60 is 7; .* classes -1 and 1"):
+        bnflow.solve(data=(x, np.append(y[:-1], 7.0)), **settings)
+
+
+@pytest.mark.parametrize("step", [1.0, 50.0])
+def test_steps_that_are_too_long_are_told_and_where_they_raise_the_energy_stop(step: float) -> None:
+    """The energy of a gradient flow cannot rise."""
+    settings: dict[str, Any] = {
+        "network": {"activation": "quadratic"},
+        "solver": {"method": "particles", "width": 50, "integrator": "rk4", "step": step},
+        "time": {"end": 10 * step, "save": []},
+    }
+    if step > 1:
+        with pytest.raises(NumericalFailure, match="risk has risen"):
+            bnflow.solve(settings)
+    else:
+        with pytest.warns(Notice, match="energy balance is off"):
+            bnflow.solve(settings)
+
+
+def test_neurons_that_would_take_for_ever_are_a_stall() -> None:
+    with pytest.raises(NumericalFailure, match=r"shrunk to .* solver.tolerance"):
+        bnflow.solve(
+            network={"weight_norm": 1e-6},
+            solver={"method": "particles", "width": 20},
+            time={"end": 0.2, "save": []},
+        )
+
+
+def test_rows_that_do_not_fit_are_refused_before_they_are_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bnflow.pde.problem.draw_samples", lambda *_: pytest.fail("drawn"))
+    with pytest.raises(InputError, match=r"data.samples = 1,000,000,000: .* need .* give fewer"):
+        bnflow.solve(
+            data={"kind": "sampled", "samples": 10**9, "covariance": [1.0] * 100},
+            target={"directions": [[1.0] + [0.0] * 99], "weights": [1.0], "kind": "teacher"},
+            solver={"method": "particles"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("solver", "phrase"),
+    [({"replicas": 7}, "solver.replicas = 7"), ({"sampling": "sobol"}, "solver.sampling")],
+)
+def test_keys_of_neurons_on_a_grid_are_refused(solver: dict[str, Any], phrase: str) -> None:
+    with pytest.raises(InputError, match=phrase):
+        bnflow.solve(solver=solver)
+
+
+def test_lists_of_two_arrays_are_rows_and_targets() -> None:
+    x = np.random.default_rng(0).standard_normal((20, 2))
+    tuple_run = bnflow.solve(data=(x, x[:, 0]), **SMALL)
+    assert (bnflow.solve(data=[x, x[:, 0]], **SMALL).risk == tuple_run.risk).all()
+
+
+def test_a_custom_activation_that_is_not_elementwise_is_one_line() -> None:
+    with pytest.raises(InputError, match="fails on an array"):
+        bnflow.custom_activation(lambda z: z if z > 0 else 0, lambda z: 1.0 if z > 0 else 0.0)

@@ -145,7 +145,7 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _cfl_is_stable(config: Config) -> str:
     limit = {"upwind": 1.0, "muscl": 0.5}[config.solver.scheme]
-    if config.time.cfl <= limit:
+    if config.time.cfl <= limit or config.solver.method != "grid":
         return ""
     return (
         f'time.cfl = {config.time.cfl} is unstable with solver.scheme = "{config.solver.scheme}"; '
@@ -155,7 +155,7 @@ def _cfl_is_stable(config: Config) -> str:
 
 def _a_range_holds_the_start(config: Config) -> str:
     law, limits = config.initial.a, config.solver.a_range
-    if limits == "auto" or "a" not in config.network.train:
+    if limits == "auto" or "a" not in config.network.train or config.solver.method != "grid":
         return ""
     support = _support(law)
     if limits[0] < min(support) and max(support) < limits[1]:

@@ -57,7 +57,10 @@ class Loss(Table):
         "near 0 and linear beyond delta.",
     )
     delta: float | None = key(
-        None, "Residual |f - y| beyond which the Huber loss is linear; 1.0 where left out.", gt=0
+        None,
+        "Residual |f - y| beyond which the Huber loss is linear, in standard deviations of the "
+        "targets where these are standardised (a file's, or arrays); 1.0 where left out.",
+        gt=0,
     )
 
     @model_validator(mode="before")

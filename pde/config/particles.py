@@ -73,7 +73,23 @@ def quadrature_has_a_rule(config: Config) -> str:
     return ""
 
 
+def keys_are_of_the_method(config: Config) -> str:
+    """Complain about a key of neurons that a grid would ignore."""
+    solver = config.solver
+    if solver.method == "particles":
+        return ""
+    for name in ("width", "sampling", "replicas", "integrator", "step"):
+        value = getattr(solver, name)
+        if value != type(solver).model_fields[name].default:
+            return (
+                f"solver.{name} = {value!r} is for neurons and a grid has none; give "
+                'solver.method = "particles", or leave it out'
+            )
+    return ""
+
+
 CHECKS = (
+    keys_are_of_the_method,
     plain_networks_are_particles,
     coordinates_fit,
     inner_law_fits,

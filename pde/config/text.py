@@ -46,7 +46,7 @@ def nearest(word: object, names: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def size(count: int) -> str:
+def size(count: float) -> str:
     """Write a number of bytes.
 
     >>> size(3 * 2**30)

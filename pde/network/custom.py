@@ -91,7 +91,14 @@ def _elementwise(function: Callable[[Array], ArrayLike], name: str) -> Callable[
     def checked(z: Array) -> Array:
         return np.asarray(function(z), float)
 
-    at_probes = checked(PROBES)
+    try:
+        at_probes = checked(PROBES)
+    except (ValueError, TypeError) as error:
+        detail = " ".join(str(error).split())[:100]
+        raise InputError(
+            f"activation {name}: it fails on an array ({detail}); give functions that work "
+            "elementwise, as np.tanh or np.where(z > 0, z, 0)"
+        ) from None
     if at_probes.shape != PROBES.shape:
         raise InputError(
             f"activation {name}: an array of shape {PROBES.shape} gave one of {at_probes.shape}; "

@@ -9,6 +9,7 @@ work.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...kernels.errors import InputError
+from ...kernels.errors import InputError, Notice
 from ..config.data import ArraysData, FileData
 from ..geometry.subspace import DEPENDENT
 from .data import NOISE, SPLIT, TEST, TRAINING, Samples, generator, normalised
@@ -70,12 +71,13 @@ def prepare_table(
     data: FileData | ArraysData,
     target: Callable[[int, Array | None], Target | None],
     label: str | None,
+    classes: bool = False,
 ) -> tuple[Samples, Target | None]:
     """Split, project, normalise and label the rows; and what labelled them.
 
     target : what labels rows of so many columns, with this basis of their range; gives None for
         their own targets
-    label : "sign" makes classes of their own targets
+    label : "sign" makes classes of their own targets; classes : the loss asks for classes
     Raises InputError where nothing varies, or there is nothing to learn.
     """
     test, train = _split(len(table.inputs), data.test_fraction, data.seed)
@@ -90,7 +92,8 @@ def prepare_table(
     if directions is not None:
         samples = replace(samples, centre=directions[0], basis=directions[1])
     if function is None:
-        return _with_own_targets(samples, table.targets, train, test, label), None
+        targets = _as_classes(table.targets) if classes and label is None else table.targets
+        return _with_own_targets(samples, targets, train, test, label), None
 
     def values(whitened: Array, rows: Rows, stream: int) -> Array:
         noise = generator(data.seed, NOISE + 10 * stream).standard_normal(len(rows))
@@ -136,6 +139,21 @@ def _split(rows: int, fraction: float, seed: int) -> tuple[Rows, Rows]:
     order = generator(seed, SPLIT).permutation(rows)
     held_out = round(rows * fraction)
     return np.sort(order[:held_out]), np.sort(order[held_out:])
+
+
+def _as_classes(targets: Array | None) -> Array | None:
+    """Targets +-1 as they are, 0 and 1 as -1 and 1; a third value is refused by its row."""
+    if targets is None or (np.abs(targets) == 1).all():
+        return targets
+    other = np.flatnonzero((targets != 0) & (targets != 1))
+    if len(other):
+        raise InputError(
+            f"data.targets: row {other[0]} is {targets[other[0]]:.6g}; "
+            'loss.kind = "logistic" takes classes -1 and 1, or 0 and 1; target.label = "sign" '
+            "makes them"
+        )
+    warnings.warn("data.targets: classes 0 and 1 are taken as -1 and 1", Notice, stacklevel=2)
+    return 2 * targets - 1
 
 
 def _with_own_targets(

@@ -3,9 +3,9 @@
     y = (x, a, int D ds),   y' = F(y),   then x back onto its manifold
 
 The error of a step is the 2-norm over all neurons, weighted by mass, relative to that of the
-weights: inner and outer ones each against their own. The energy balance is one more component of
-y, so its defect is of the integrator's order. A non-finite field shortens the step, and stops the
-run before anything is handed out where no step is short enough.
+weights, inner and outer ones each against their own; or that of the energy it dissipates, which is
+one more component of y, so its defect is of the integrator's order. A non-finite field shortens the
+step, and stops the run before anything is handed out where no step is short enough.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from .state import NeuronState
 Array = NDArray[np.float64]
 
 FIRST_STEP = 0.01  # size of the weights over their velocity: the first step tried
+FIRST_LOSS = 0.1  # of the energy at the start: what is dissipated counts as at least that
 SHORTEST = 1e-13  # of the time reached: a shorter step says that there is no solution
 
 
@@ -99,6 +100,8 @@ class NeuronDriver(Loop):
             if dt < SHORTEST * max(state.time, 1.0):
                 raise NumericalFailure(_first_bad(state, field))
         state.dt, state.error = max(longer, wanted) if dt < wanted else longer, error
+        if state.dt < 2 * dt:  # not on its way up from a first step, or from a close save time
+            self._refuse_stall(state.dt, "solver.tolerance: some neurons move that fast")
         self._accept(point, field, drift)
         return dt, hit
 
@@ -116,8 +119,9 @@ class NeuronDriver(Loop):
         error = 0.0
         if self.tableau.defect:
             last = flow.velocity(field, a)
-            off_x, off_a, _ = estimated_error(self.tableau, stages, last, dt)
+            off_x, off_a, off_lost = estimated_error(self.tableau, stages, last, dt)
             error = self._relative((off_x, x, state.x), (off_a, a, state.a))
+            error = max(error, self._unbalanced(off_lost, lost))
         return (x, a, lost), field, drift, error
 
     def _relative(self, *parts: tuple[Array, Array, Array]) -> float:
@@ -127,6 +131,11 @@ class NeuronDriver(Loop):
             size = max(_norm(new, self.state.mass), _norm(old, self.state.mass))
             total += (_norm(off, self.state.mass) / size) ** 2 if size else 0.0
         return float(total**0.5 / self.control.tolerance)
+
+    def _unbalanced(self, off: Array, lost: Array) -> float:
+        """Error of the dissipated energy, in units of the tolerance: fast neurons show here."""
+        scale = max(float(np.abs(lost).mean()), FIRST_LOSS * abs(self.state.start_energy))
+        return float(np.abs(off).mean()) / (scale * self.control.tolerance) if scale else 0.0
 
     def _accept(self, point: Point, field: NeuronField, drift: float) -> None:
         self.state.x, self.state.a, self.state.lost = point

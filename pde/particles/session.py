@@ -38,7 +38,7 @@ class NeuronSession:
     def prepare(cls, config: Config, given: Given | None = None) -> NeuronSession:
         """Build problem and flow. Raises InputError for what cannot be run."""
         kernels = select(config.run.backend)
-        problem = Problem.from_config(config, given)
+        problem = Problem.from_config(config, given, kernels.memory())
         _refuse_too_large(config, problem.dimension, kernels.memory())
         return cls(config, problem, NeuronFlow(problem, config.solver.coordinates, kernels))
 

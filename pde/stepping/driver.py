@@ -38,7 +38,6 @@ WALL_STOP = 1e-4
 WALL_EXTEND = 1e-7
 EXTENSION = 0.25  # of the cells, added at a wall that mass comes near
 FIRST_TRIES = 12
-STALL = 1e-9  # of the whole time: shorter steps are more than anyone waits for
 
 
 class Driver(Loop):
@@ -123,14 +122,6 @@ class Driver(Loop):
         dt = self.control.stable(self.flow.rate(self.field.velocity, self.state.axis))
         self._refuse_stall(dt, "time.cfl, on a grid whose fastest cell empties that soon")
         return dt
-
-    def _refuse_stall(self, dt: float, why: str) -> None:
-        """A limit that would not let the run end in this life stops it, and is named."""
-        if dt < STALL * self.saves[-1]:
-            raise NumericalFailure(
-                f"the step has shrunk to {dt:.1e} at t = {self.state.time:.4g}, step "
-                f"{self.state.step}: it is bound by {why}"
-            )
 
     def _accurate_step(self, memory: Memory) -> float:
         if memory.h_predicted is None:

@@ -7,6 +7,7 @@ among them.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...kernels.errors import Notice, NumericalFailure
 from ..frame import Frame
 
+RISEN = 1.05  # of the energy at the start: more than any error of a sound run
+UNBALANCED = 0.05  # of the energy that has fallen
+STALL = 1e-9  # of the whole time: shorter steps are more than anyone waits for
 ROUNDING = 1e-12  # of the energy: a smaller fall is noise
 LOG = ("time", "dt", "risk", "dissipation", "dissipation_defect")
 
@@ -50,6 +55,7 @@ class Loop(ABC):
     ) -> None:
         self.saves, self.stop_risk, self.report = tuple(saves), stop_risk, report
         self.log: dict[str, list[float]] = {name: [] for name in LOG}
+        self._told = False
 
     def frames(self) -> Iterator[Frame]:
         """The saved times, one after the other; the first is t = 0 where the state is new."""
@@ -65,6 +71,14 @@ class Loop(ABC):
 
     def _low_enough(self) -> bool:
         return self.stop_risk is not None and self.risk <= self.stop_risk
+
+    def _refuse_stall(self, dt: float, why: str) -> None:
+        """A limit that would not let the run end in this life stops it, and is named."""
+        if dt < STALL * self.saves[-1]:
+            raise NumericalFailure(
+                f"the step has shrunk to {dt:.1e} at t = {self.state.time:.4g}, step "
+                f"{self.state.step}: it is bound by {why}"
+            )
 
     @property
     @abstractmethod
@@ -88,8 +102,26 @@ class Loop(ABC):
         row = (self.state.time, dt, self.risk, self.dissipation, energy_defect)
         for name, value in zip(LOG, row, strict=True):
             self.log[name].append(value)
+        self._watch_balance(energy_defect)
         if self.report is not None:
             self.report(Report(self.state.time, self.state.step, dt, self.risk, energy_defect))
+
+    def _watch_balance(self, energy_defect: float) -> None:
+        """The energy of a gradient flow falls, by what is dissipated; steps too long break both."""
+        if self.risk > RISEN * self.state.start_energy + ROUNDING:
+            raise NumericalFailure(
+                f"the risk has risen from {self.state.start_energy:.4g} to {self.risk:.4g} at t = "
+                f"{self.state.time:.4g}: the steps are too long; lower solver.tolerance, or "
+                "solver.step"
+            )
+        if energy_defect > UNBALANCED and not self._told:
+            self._told = True
+            warnings.warn(
+                f"the energy balance is off by {energy_defect:.0%} at t = {self.state.time:.4g}; "
+                "lower solver.tolerance or solver.step, or give more cells",
+                Notice,
+                stacklevel=2,
+            )
 
     def _taken_log(self) -> dict[str, NDArray[np.float64]]:
         """The log since the last frame, which starts a new one."""
@@ -99,6 +131,10 @@ class Loop(ABC):
 
 
 def balance_defect(start: float, now: float, dissipated: float) -> float:
-    """|F(0) - F - int D| / (F(0) - F); NaN before the energy has really fallen."""
-    fallen = start - now
-    return abs(fallen - dissipated) / fallen if fallen > ROUNDING * abs(start) else float("nan")
+    """|F(0) - F - int D| / (F(0) - F); NaN before the energy has really fallen.
+
+    Where the energy has not fallen although it should have, relative to int D.
+    """
+    fallen, least = start - now, ROUNDING * abs(start)
+    scale = fallen if fallen > least else dissipated
+    return abs(fallen - dissipated) / scale if scale > least else float("nan")

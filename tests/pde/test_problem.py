@@ -80,7 +80,7 @@ def test_a_dimension_that_only_the_file_tells_is_checked_when_it_is_read(columns
 
 def test_labels_that_are_no_classes_are_refused_by_the_logistic_loss() -> None:
     config = load_config({"data": FILE, "loss": {"kind": "logistic"}})
-    with pytest.raises(InputError, match=r'row 0 is no class \+-1; .* target.label = "sign"'):
+    with pytest.raises(InputError, match=r'row 0 is .* classes -1 and 1,.* target.label = "sign"'):
         Problem.from_config(config, table(3))
     signed = Problem.from_config(config.replace(**{"target.label": "sign"}), table(3))
     assert isinstance(signed.data, Samples)
