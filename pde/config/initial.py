@@ -63,7 +63,7 @@ class VonMises(Table):
 
     kind: Literal["vmf"] = key("vmf", "Law of the raw directions: von Mises-Fisher.")
     mean: Vector = key(..., "The raw direction around which they lie.", min_length=1)
-    concentration: float = key(1.0, "How close; 0 is uniform.", ge=0)
+    concentration: float = key(1.0, "How close; 0 is uniform.", ge=0, le=1e6)
 
     @field_validator("mean")
     @classmethod

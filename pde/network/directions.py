@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
 from scipy.special import gammaln, ive
 
+from ...kernels.errors import InputError
 from ..config.initial import VonMises
 from ..geometry.metric import BatchNormMetric
 from ..geometry.subspace import within
@@ -50,10 +51,11 @@ class DirectionLaw:
     ) -> DirectionLaw:
         """The law of `initial.w`; basis : (d, columns) of the range of the data, None for all.
 
-        Raises InputError where the mean of vmf leaves that range.
+        Raises InputError where the mean of vmf has no entry a column or leaves that range.
         """
         if not isinstance(law, VonMises):
             return cls(law if isinstance(law, str) else law.kind, metric)
+        _refuse_another_length(law.mean, metric.dimension if basis is None else basis.shape[1])
         mean = within(np.array(law.mean) / np.linalg.norm(law.mean), basis, "initial.w.mean")
         return cls("vmf", metric, mean, law.concentration)
 
@@ -83,8 +85,8 @@ class DirectionLaw:
         """(.., d): uniform directions u (.., d) carried onto the law, point by point.
 
         The angle to the mean is moved such that the shares of mass within agree; so draws and
-        stratified points keep what is good about them. (The map is steep where the law is thin: a
-        quadrature takes the density into its weights instead.)
+        stratified points keep what is good about them. (The map onto vmf is steep where that is
+        thin: a quadrature takes the density into its weights instead.)
         """
         if self.kind == "uniform-whitened":
             return self.metric.raw(u)
@@ -99,6 +101,15 @@ class DirectionLaw:
         angle = _Shares(self.concentration, d).angle(share)
         stretch = np.sin(angle) / np.maximum(length, 1e-300)
         return _unit(np.cos(angle)[..., None] * self.mean + stretch[..., None] * across)
+
+
+def _refuse_another_length(mean: tuple[float, ...], columns: int) -> None:
+    """A file tells its columns only when it is read."""
+    if len(mean) != columns:
+        raise InputError(
+            f"initial.w.mean: {len(mean)} entries, but the inputs have {columns} columns; "
+            f"give {columns} entries"
+        )
 
 
 class _Shares:

@@ -7,8 +7,9 @@
 a short series holds it to rounding). Every other one is the expectation of sigma(z) times
 the smoothed tau, T(c z, sqrt(1 - c^2)) (`smoothing`), on panels graded towards the kinks of both
 (`normal`), interpolated at Chebyshev nodes in the angle arccos c: as many as bring the tail of the
-series below 1e-13, else a notice says what was reached. Absolute error below 1e-10 (tests compare
-every pair with nested quadrature), relative to the size of the kernel where that exceeds 1.
+series below 1e-13, else a notice says what was reached; beyond 1e-6 the kernel is refused. Absolute
+error below 1e-10 (tests compare every pair with nested quadrature), relative to the size of the
+kernel where that exceeds 1.
 
 Only normalised neurons here: batch normalization sees to it. At c = -1 and 1 the slope for two
 steps, which is infinite there, is 0: a neuron does not pull at itself.
@@ -37,6 +38,7 @@ Function = Callable[[Array], Array]
 NODES = (24, 48, 96, 192, 384, 768)  # of the interpolation in the angle, until it is exact
 SHORT = NODES[:4]  # as long a series costs less than the formulas of `bent_kernels`
 TAIL = 1e-13
+USELESS = 1e-6  # tail beyond which a kernel is refused
 ROUNDING = 1e-15
 
 
@@ -45,7 +47,7 @@ class DualKernel:
 
     first, second : activations, by name, description or object; second is first unless given
 
-    Raises InputError for an unknown activation.
+    Raises InputError for an unknown activation, and where the kernel cannot be resolved.
     """
 
     def __init__(self, first: Spec, second: Spec | None = None) -> None:
@@ -68,7 +70,8 @@ def dual_kernel(activation: Spec, rho: ArrayLike) -> Array:
     activation : a name; {"kind": name, "gain": k}; {"kind": "piecewise-linear", "knots": ..,
         "values": ..}; or an activation made by `bnflow.custom_activation`
 
-    Raises InputError where the activation is unknown or a correlation is outside [-1, 1].
+    Raises InputError where the activation is unknown, its kernel cannot be resolved, or a
+    correlation is outside [-1, 1].
 
     >>> float(dual_kernel("relu", 1.0))
     0.5
@@ -134,10 +137,14 @@ def _at_step(slope: Smoothed) -> Callable[[float], float]:
 def _in_angle(function: Callable[[float], float], names: str) -> Function:
     """An interpolant of a function of single correlations."""
     series, tail = _series(lambda c: np.array([function(float(each)) for each in c]), NODES)
-    if tail >= TAIL:
-        warnings.warn(
-            f"the dual kernel of {names} is accurate to about {tail:.0e}", Notice, stacklevel=2
+    reached = f"the dual kernel of {names} is accurate to about {tail:.0e}"
+    if not tail <= USELESS:
+        raise InputError(
+            f"{reached} only; name all kinks of a custom activation or lower the gain, or give "
+            'data.kind = "sampled"'
         )
+    if tail >= TAIL:
+        warnings.warn(reached, Notice, stacklevel=2)
     return _sum_of(series)
 
 

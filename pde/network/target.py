@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -232,6 +233,12 @@ def signs(y: Array) -> Array:
 
 
 def neuron_coefficients(neuron: Activation | str, count: int) -> Array:
-    """(count,): Hermite coefficients of an activation."""
-    sigma = activation(neuron)
-    return coefficients(sigma.value, count, sigma.kinks)
+    """(count,): Hermite coefficients of an activation, read-only."""
+    return _coefficients(activation(neuron), count)
+
+
+@lru_cache(maxsize=256)
+def _coefficients(sigma: Activation, count: int) -> Array:
+    found = coefficients(sigma.value, count, sigma.kinks)
+    found.flags.writeable = False
+    return found

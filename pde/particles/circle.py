@@ -1,19 +1,36 @@
-"""Sums over ReLU neurons on the circle in O(N log N), exact to rounding.
+"""Sums over neurons on the circle, of relu or abs, in O(N log N), exact to rounding.
 
     kappa(cos D) = (sin D + (pi - D) cos D) / (2 pi),   d kappa / dD = -(pi - D) sin D / (2 pi)
 
 D in [0, pi] the angle between two neurons. With the angles sorted, the neurons within pi before
 (after) one of them are a window in three turns of the circle, over which sums of
-c {cos, sin, theta cos, theta sin} are differences of prefix sums. Source of the kernel: Cho and
-Saul, NIPS 2009.
+c {cos, sin, theta cos, theta sin} are differences of prefix sums. That is relu; |z| is relu(z) +
+relu(-z), and a gain k > 0 makes k^2 of either. Source of the kernel: Cho and Saul, NIPS 2009.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network.activations import Activation
+
 Array = NDArray[np.float64]
+Sums = Callable[[Array, Array], tuple[Array, Array]]
+
+
+def sorted_sums(activation: Activation) -> Sums | None:
+    """Sums with the dual kernel of an activation, as `relu_sums`; None where they cannot be."""
+    if activation.name not in _AT_GAIN_ONE or activation.bends is None:  # custom ones bear any name
+        return None
+    sums, square = _AT_GAIN_ONE[activation.name], activation.gain**2
+
+    def scaled(v: Array, c: Array) -> tuple[Array, Array]:
+        return sums(v, square * c)
+
+    return scaled
 
 
 def relu_sums(v: Array, c: Array) -> tuple[Array, Array]:
@@ -33,6 +50,15 @@ def relu_sums(v: Array, c: Array) -> tuple[Array, Array]:
     sums[order], slopes[order] = value + more, turn + more_turn
     tangent = np.stack([-v[:, 1], v[:, 0]], axis=1)
     return sums, slopes[:, None] * tangent
+
+
+def abs_sums(v: Array, c: Array) -> tuple[Array, Array]:
+    """The same for |z|: sum_j 2 c_j (kappa(v_i.v_j) + kappa(-v_i.v_j))."""
+    sums, slopes = relu_sums(np.concatenate([v, -v]), np.concatenate([2 * c, 2 * c]))
+    return sums[: len(v)], slopes[: len(v)]
+
+
+_AT_GAIN_ONE: dict[str, Sums] = {"relu": relu_sums, "abs": abs_sums}
 
 
 def _prefix_sums(theta: Array, c: Array) -> Array:

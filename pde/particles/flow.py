@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...kernels import Kernels
 from ...kernels.errors import InputError
-from ..network.data import Samples
+from ..network.data import Data, Samples
 from ..problem import Problem
 from ..stepping.runge_kutta import Point
 from .charts import Chart, Coordinates, PlainChart, chart
@@ -127,6 +127,8 @@ def homogeneous(problem: Problem) -> bool:
 
 def _interaction(problem: Problem, kernels: Kernels) -> NeuronInteraction:
     data = problem.data
+    if not problem.normalised:
+        _refuse_lost_mean(data)
     if isinstance(data, Samples):
         rows = Rows(_met(problem, data.inputs), data.targets)
         test = Rows(_met(problem, data.test_inputs), data.test_targets)
@@ -141,6 +143,16 @@ def _interaction(problem: Problem, kernels: Kernels) -> NeuronInteraction:
             'and data.mean = 0; give data.kind = "sampled"'
         )
     return HomogeneousInteraction(inner)
+
+
+def _refuse_lost_mean(data: Data) -> None:
+    """A plain network sees the mean of its inputs, which are of mean zero where reduced."""
+    if data.centre is not None and data.centre.any():
+        raise InputError(
+            "network.batch_norm = false sees the mean of the inputs, which dependent columns or "
+            "data.components take away; give network.batch_norm = true, or independent columns "
+            "without data.components"
+        )
 
 
 def _met(problem: Problem, inputs: Array) -> Array:

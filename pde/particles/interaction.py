@@ -7,7 +7,7 @@ and the ambient gradient of h in p, for every replica on its own. Three forms of
     RowInteraction          mean over rows: two passes over (neurons x rows), in tiles in cache;
                             no activation is stored
     KernelInteraction       square loss on normal inputs, |p| = 1: h = K c - E[y sigma], K the dual
-                            kernel, in tiles; on the circle with ReLU by sorting (`circle`)
+                            kernel, in tiles; on the circle with relu or abs by sorting (`circle`)
     HomogeneousInteraction  the same for points of any length and sigma(s z) = s sigma(z), s > 0:
                             h(p) = |p| h(p/|p|)
 
@@ -17,7 +17,6 @@ points and rows alone (`charts`): whitened rows make it exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,10 +28,9 @@ from ..network.activations import Activation
 from ..network.dual import DualKernel
 from ..network.loss import Loss
 from ..network.target import Teacher
-from .circle import relu_sums
+from .circle import Sums, sorted_sums
 
 Array = NDArray[np.float64]
-Sums = Callable[[Array, Array], tuple[Array, Array]]
 
 TILE = 512  # neurons x neurons of a kernel tile: 2 MiB
 
@@ -131,9 +129,9 @@ class KernelInteraction:
     def __init__(self, activation: Activation, target: Teacher, dimension: int) -> None:
         self.activation, self.target = activation, target
         self.target_moment = target.second_moment() + target.noise**2
-        sorted_sums = dimension == 2 and activation.name == "relu" and activation.gain == 1.0
-        self.sums: Sums = relu_sums if sorted_sums else _KernelTiles(activation)
-        self._description = "sorted sums on the circle" if sorted_sums else "dual-kernel tiles"
+        on_circle = sorted_sums(activation) if dimension == 2 else None
+        self.sums: Sums = on_circle or _KernelTiles(activation)
+        self._description = "sorted sums on the circle" if on_circle else "dual-kernel tiles"
 
     def description(self) -> str:
         """One phrase that says which sums run."""

@@ -28,6 +28,8 @@ PANEL = 16  # nodes of a panel of the composite rule for a, at most
 NEAR = 1.25  # standard deviations that the nodes of a normal law reach, times sqrt(nodes)
 # a nodes for each node of a coordinate of the direction
 RATIO = {2: 1 / 3, 3: 1.0, 4: 3.0}
+# angle between neighbouring directions, times the size of the rule
+_SPACING = {1: 0.0, 2: 2 * np.pi, 3: np.pi, 4: np.pi / 2}
 
 
 def product_rule(d: int, outer: OuterLaw, width: int) -> tuple[Array, Array, Array]:
@@ -39,8 +41,7 @@ def product_rule(d: int, outer: OuterLaw, width: int) -> tuple[Array, Array, Arr
         raise InputError(
             f'solver.sampling = "quadrature" has no rule for d = {d}; give "sobol" or "stratified"'
         )
-    atoms = None if outer.atoms is None else len(outer.atoms)
-    directions, a_count = _split(d, width, atoms)
+    directions, a_count = _split(d, width, outer)
     u, share = _DIRECTIONS[d](directions)
     a, a_share = _outer_nodes(outer, a_count)
     if len(u) * len(a) != width:
@@ -57,13 +58,19 @@ def product_rule(d: int, outer: OuterLaw, width: int) -> tuple[Array, Array, Arr
     )
 
 
-def _split(d: int, width: int, atoms: int | None) -> tuple[int, int]:
+def spacing(d: int, outer: OuterLaw, width: int) -> float:
+    """Angle between neighbouring directions of that rule; 0 for d = 1, which has them all."""
+    return _SPACING[d] / _split(d, width, outer)[0]
+
+
+def _split(d: int, width: int, outer: OuterLaw) -> tuple[int, int]:
     """Size of the direction rule and number of a nodes: `width` in all, like resolutions.
 
     The size is that of the rules below: d = 2 angles, d = 3 heights, d = 4 values of s.
     """
     factor, power = {1: (2, 0), 2: (1, 1), 3: (2, 2), 4: (16, 3)}[d]
-    if atoms is not None:
+    if outer.atoms is not None:
+        atoms = len(outer.atoms)
         size = (width / (atoms * factor)) ** (1 / power) if power else 1
         return max(1, round(size)), atoms
     if not power:

@@ -8,7 +8,8 @@
 The first three map points of the unit cube by inverse distribution functions: the angle (d = 2),
 height and angle (d = 3) or d normal coordinates (beyond) of a uniform direction, which is then
 pushed onto its law (`network.directions`); d normal coordinates of a plain network; and one for a.
-The rules are in `quadrature`; there the density of the law is part of the weights.
+The rules are in `quadrature`; uniform in v they are moved likewise, for the other laws the density
+is part of the weights.
 
 Randomness is counter-based (Philox) and depends on the seed and the replica alone.
 """
@@ -24,17 +25,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from ...kernels.errors import InputError
+from ...kernels.errors import InputError, Notice
 from ..config.initial import NormalWeights
 from ..network.directions import DirectionLaw
 from ..network.initial import OuterLaw
 from ..problem import Problem
-from .quadrature import circle, product_rule, sphere
+from .quadrature import circle, product_rule, spacing, sphere
 
 Array = NDArray[np.float64]
 
 NEURONS = 100  # stream of the generator, apart from those of the data
 OPEN = 2.0**-53  # keeps a coordinate of the cube off its ends
+UNRESOLVED = 1.0  # spacings of a quadrature, for a mass to 2e-8: a narrower law gives a notice
 
 
 @dataclass(frozen=True)
@@ -151,5 +153,20 @@ def _weighted(inner: InnerLaw, outer: OuterLaw, width: int) -> Neurons:
             'solver.sampling = "quadrature" has no rule for normal weights; give "sobol"'
         )
     u, a, mass = product_rule(inner.dimension, outer, width)
-    mass = mass * inner.law.density(u)
+    law = inner.law
+    if law.kind == "uniform-whitened":  # everything is smooth in v, whatever the covariance
+        u = law.pushed(u)
+    else:
+        _tell_unresolved(law.width, spacing(inner.dimension, outer, width))
+        mass = mass * law.density(u)
     return Neurons((inner.length * u)[None], a[None], mass / mass.sum())
+
+
+def _tell_unresolved(law: float, nodes: float) -> None:
+    if law < UNRESOLVED * nodes:
+        warnings.warn(
+            f"initial.w: the law is {law / nodes:.1f} nodes of the quadrature wide; a larger "
+            'solver.width resolves it, and solver.sampling = "sobol" needs none',
+            Notice,
+            stacklevel=2,
+        )

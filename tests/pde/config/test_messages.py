@@ -93,7 +93,8 @@ def told(*overrides: str) -> str:
         ('initial.w={kind="vmf"}', "initial.w.mean is missing"),
         ('initial.w={kind="vmf", mean=[0, 0]}', "initial.w.mean = [0, 0] has no direction"),
         ('initial.w={kind="vmf", mean=[1, 0, 0]}', "initial.w.mean has 3 entries and the inputs"),
-        ('initial.w={kind="vmf", mean=[1, 0], concentration=-1}', "must be a number >= 0"),
+        ('initial.w={kind="vmf", mean=[1, 0], concentration=-1}', "a number from 0 to 1000000"),
+        ('initial.w={kind="vmf", mean=[1, 0], concentration=1e8}', "a number from 0 to 1000000"),
         # initial laws, ranges
         ('initial.a={kind="two-point", values=[1, 1]}', "is one number twice"),
         ('initial.a={kind="uniform", range=[1, 0]}', "is empty; give [low, high]"),

@@ -9,6 +9,7 @@ from scipy.special import ive
 
 from bnflow.kernels.errors import InputError
 from bnflow.pde.config import load_config
+from bnflow.pde.config.initial import VonMises
 from bnflow.pde.geometry import BatchNormMetric
 from bnflow.pde.network.directions import DirectionLaw
 
@@ -110,3 +111,24 @@ def test_the_mean_is_normalised_and_taken_into_the_range() -> None:
     np.testing.assert_allclose(taken.mean, [1.0])
     with pytest.raises(InputError, match=r"initial\.w\.mean leaves the range"):
         configured({"kind": "vmf", "mean": [1.0, 0.0]}, basis)
+
+
+@pytest.mark.parametrize("columns", [2, 4])
+@pytest.mark.parametrize("reduced", [False, True])
+def test_a_mean_of_another_length_than_the_rows_is_one_line(columns: int, reduced: bool) -> None:
+    """A file tells its columns only when it is read, be they independent or not."""
+    law = VonMises(kind="vmf", mean=(1.0, 0.0, 0.0))
+    d = columns - reduced
+    basis = np.eye(columns)[:d] if reduced else None
+    with pytest.raises(InputError, match=rf"mean: 3 entries, but the inputs have {columns} col"):
+        DirectionLaw.from_config(law, BatchNormMetric(np.eye(d)), basis)
+
+
+def test_the_largest_concentration_is_drawn_and_weighed() -> None:
+    """Variance across the mean I_1 / (k I_0) = 1/k in d = 2: the table of shares has 1e-4 there."""
+    law, k = vmf(2, 1e6), 1e6
+    u = nodes(2, 20_000)[0]
+    assert law.mean is not None
+    across = law.pushed(u) @ np.array([-law.mean[1], law.mean[0]])
+    assert (across**2).mean() == pytest.approx(1 / k, rel=1e-3)
+    assert law.density(law.mean) == pytest.approx(np.sqrt(2 * np.pi * k), rel=1e-6)

@@ -277,9 +277,17 @@ def test_a_custom_function_has_the_kernels_of_what_it_is() -> None:
 def test_a_kernel_that_cannot_be_resolved_says_how_far_it_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dual, "NODES", (8,))
-    with pytest.warns(Notice, match="tanh of gain 3 and hard|tanh of gain 3 and .* about"):
+    monkeypatch.setattr(dual, "NODES", (48,))
+    with pytest.warns(Notice, match="tanh of gain 3 and .* is accurate to about 1e-"):
         dual._functions.__wrapped__(activation("tanh", 3.0), activation(HARD_TANH))
+
+
+@pytest.mark.filterwarnings("ignore::bnflow.kernels.errors.Notice")
+def test_a_kernel_that_is_hardly_known_is_refused() -> None:
+    """A kink that was not named, where quadrature is of low order: 1e-4 of a slope."""
+    hinge = custom_activation(lambda z: np.maximum(z - 0.457, 0), lambda z: (z > 0.457) * 1.0)
+    with pytest.raises(InputError, match=r"custom and relu is accurate to about 1e-04 only; name"):
+        DualKernel(hinge, "relu")
 
 
 def test_named_kernels_are_resolved_without_a_notice() -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.polynomial.legendre import leggauss
 
+from bnflow import custom_activation
 from bnflow.kernels.errors import InputError
 from bnflow.pde.config import load_config
 from bnflow.pde.network.activations import activation
+from bnflow.pde.network.hermite import coefficients
 from bnflow.pde.network.target import Target, Teacher, labelled, target
 
 Array = np.ndarray
@@ -71,6 +73,28 @@ def test_single_index_and_linear_targets(table: dict[str, Any], student: str) ->
     found = made(student, **table)
     assert isinstance(found, Teacher)
     check_expectations(found, student)
+
+
+@pytest.mark.parametrize("table", [SINGLE, LINEAR], ids=["single-index", "linear"])
+def test_a_neuron_is_expanded_once_not_at_every_stage(
+    table: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def counted(*arguments: Any) -> Array:
+        nonlocal calls
+        calls += 1
+        return coefficients(*arguments)
+
+    monkeypatch.setattr("bnflow.pde.network.target.coefficients", counted)
+    found, v = made(**table), np.array([[0.6, 0.8]])
+    assert isinstance(found, Teacher)
+    bell = custom_activation(lambda z: np.exp(-z * z), lambda z: -2 * z * np.exp(-z * z))
+    for neuron in (activation("tanh", 1.2345), bell):
+        calls = 0
+        first, again = (found.correlation(v, neuron) for _ in range(2))
+        assert calls == 1
+        np.testing.assert_array_equal(first[0], again[0])
 
 
 def check_expectations(y: Teacher, student: str, kinked: bool = False) -> None:

@@ -121,15 +121,16 @@ def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sorted_sums_and_tiles_are_the_same_field() -> None:
-    """relu of gain 1 goes by sorting on the circle, of another gain by tiles."""
+    """relu of any gain goes by sorting on the circle; by tiles in other dimensions."""
     v, c = unit((1, 30, 2)), RNG.standard_normal((1, 30))
     wanted = teacher(2, activation("relu"))
-    sort = KernelInteraction(activation("relu"), wanted, 2)
-    tile = KernelInteraction(activation("relu", 2.0), wanted, 2)
-    assert sort.description() != tile.description()
-    ours, theirs = sort.respond(v, 2 * c), tile.respond(v, c)
-    assert ours.risk == pytest.approx(theirs.risk, rel=1e-9)
-    np.testing.assert_allclose(2 * ours.h, theirs.h, rtol=1e-7, atol=1e-8)
+    for gain in (1.0, 2.0):
+        sort = KernelInteraction(activation("relu", gain), wanted, 2)
+        tile = KernelInteraction(activation("relu", gain), wanted, 3)
+        assert sort.description() != tile.description()
+        ours, theirs = sort.respond(v, c), tile.respond(v, c)
+        assert ours.risk == pytest.approx(theirs.risk, rel=1e-9)
+        np.testing.assert_allclose(ours.h, theirs.h, rtol=1e-7, atol=1e-8)
 
 
 def test_risks_on_held_out_rows() -> None:

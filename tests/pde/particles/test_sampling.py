@@ -1,17 +1,19 @@
 """Neurons at the start: of their law, reproducible, spread as evenly as the sampling promises."""
 
+import warnings
 from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 import pytest
+from scipy.special import ive
 from scipy.stats import kstest
 
 from bnflow.kernels.errors import InputError, Notice
 from bnflow.pde.geometry import BatchNormMetric
 from bnflow.pde.network.directions import DirectionLaw
 from bnflow.pde.network.initial import OuterLaw
-from bnflow.pde.particles.quadrature import product_rule
+from bnflow.pde.particles.quadrature import product_rule, spacing
 from bnflow.pde.particles.sampling import Directed, InnerLaw, Neurons, Normal, draw, quantile
 from bnflow.pde.particles.session import NeuronSession
 
@@ -181,6 +183,52 @@ def test_another_width_is_told_and_a_missing_rule_refused() -> None:
         product_rule(5, NORMAL, 100)
     with pytest.raises(InputError, match="no rule for normal weights"):
         drawn(Normal(1.0, 2), "quadrature")
+
+
+@pytest.mark.parametrize(("d", "width"), [(2, 60), (3, 256), (4, 864)])
+def test_nodes_of_the_whitened_law_are_even_in_v_whatever_the_covariance(
+    d: int, width: int
+) -> None:
+    """E v v' = I/d to rounding: as a density in u this law would be 1e-2 wide, between the nodes.
+
+    Rounding of u grows by the root of the condition number, 1e2, in v.
+    """
+    metric = BatchNormMetric([1e4, *[1.0] * (d - 1)])
+    inner = Directed(DirectionLaw("uniform-whitened", metric), d)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        neurons = draw(inner, ATOMS, "quadrature", width, 1, seed=0)
+    v = metric.whitened(neurons.inner[0])
+    np.testing.assert_allclose(v.T * neurons.mass @ v, np.eye(d) / d, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(("d", "count"), [(2, 40), (3, 2 * 20**2), (4, 16 * 10**3)])
+def test_a_law_between_the_nodes_is_told(d: int, count: int) -> None:
+    """One spacing wide: mass to 2e-8; narrower: a notice."""
+    nodes = spacing(d, ATOMS, 2 * count)
+    mean, metric = np.ones(d) / np.sqrt(d), BatchNormMetric(np.eye(d))
+
+    def started(width: float) -> Neurons:
+        law = DirectionLaw("vmf", metric, mean, 1 / (width * nodes) ** 2)
+        return draw(Directed(law, d), ATOMS, "quadrature", 2 * count, 1, seed=0)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        neurons = started(1.01)
+    expected = ive(d / 2, k := 1 / (1.01 * nodes) ** 2) / ive(d / 2 - 1, k)
+    assert neurons.mass @ (neurons.inner[0] @ mean) == pytest.approx(expected, abs=1e-7)
+    with pytest.warns(Notice, match=r"0.4 nodes of the quadrature wide; a larger solver.width"):
+        started(0.4)
+
+
+@pytest.mark.parametrize(("d", "width"), [(2, 48), (3, 256), (4, 2000)])
+@quiet
+def test_the_spacing_is_that_of_the_directions(d: int, width: int) -> None:
+    """None is further from its nearest; that is 0.7 of it in S^3, and less where s is near 1/2."""
+    u, _, _ = product_rule(d, ATOMS, width)
+    u = np.unique(u.round(12), axis=0)
+    closest = np.arccos(np.clip(np.sort(u @ u.T, axis=1)[:, -2], -1, 1))
+    assert 0.55 < closest.max() / spacing(d, ATOMS, width) < 1 + 1e-6
 
 
 def test_a_configuration_is_drawn_with_its_own_seed(neurons: Make) -> None:
