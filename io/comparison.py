@@ -305,11 +305,13 @@ def _distances(a: Run, b: Run, times: Array) -> tuple[Array | None, Array | None
         warnings.warn(missing, Notice, stacklevel=4)
         return None, None, [missing]
     apart, off = [], []
+    rescaled = distance.is_rescaled(a) or distance.is_rescaled(b)
     for t in times:
-        laws = distance.cloud(a, t), distance.cloud(b, t)
+        laws = distance.cloud(a, t, rescaled), distance.cloud(b, t, rescaled)
         apart.append(distance.wasserstein(*laws))
         off.append(laws[0].error + laws[1].error)
-    remarks = [f"W2 over {'(v, a), v whitened' if normalised else '(w, a)'}"]
+    law = "(v, a, gamma, beta)" if rescaled else "(v, a)"
+    remarks = [f"W2 over {f'{law}, v whitened' if normalised else '(w, a)'}"]
     if max(off):
         points = f"{distance.MOST_POINTS:,}"
         remarks[0] += f"; laws of more than {points} points are condensed: off by at most"

@@ -2,13 +2,14 @@
 
     W2(rho, rho')^2 = min over couplings of E |v - v'|^2 + (a - a')^2
 
-v whitened unit vectors, at their chordal distance (w itself in a plain network), a outer weights. A
+v whitened unit vectors, at their chordal distance (w itself in a plain network), a outer weights;
+and (gamma - gamma')^2 + (beta - beta')^2 where a run has scales and shifts, 1 and 0 in another. A
 density enters as the centres of its cells, replicas as one pool. The plan is exact for the points
 that enter, of which a law has at most 2,000. A larger one is condensed: bisected at the median of
 its widest coordinate, the part of largest inertia first, and every part becomes its centre of mass;
 by the triangle inequality, W2 is off by no more than the root of the inertia that is lost.
 
-points (n, d + 1) · mass (n,), which sums to 1
+points (n, d + 1), or (n, d + 3) · mass (n,), which sums to 1
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ def is_normalised(run: Run) -> bool:
     return bool(getattr(run.layout, "normalised", True))
 
 
+def is_rescaled(run: Run) -> bool:
+    """Whether neurons have scales and shifts of their own; on a grid all have 1 and 0."""
+    return bool(getattr(run, "rescaled", False))
+
+
 def wasserstein(one: Cloud, other: Cloud) -> float:
     """W2 between two laws as they are."""
     from ot import dist, emd2
@@ -59,10 +65,21 @@ def wasserstein(one: Cloud, other: Cloud) -> float:
     return float(np.sqrt(max(emd2(one.mass, other.mass, cost, numItermax=_PIVOTS), 0.0)))
 
 
-def cloud(run: Run, t: float) -> Cloud:
-    """The law of (v, a), or of (w, a) in a plain network, at a saved time, condensed if large."""
-    whole = _of_density(run, t) if isinstance(run.layout, Layout) else _of_neurons(run, t)
-    return condensed(whole)
+def cloud(run: Run, t: float, rescaled: bool = False) -> Cloud:
+    """The law of (v, a), or of (w, a) in a plain network, at a saved time, condensed if large.
+
+    rescaled : that of (v, a, gamma, beta)
+    """
+    on_grid = isinstance(run.layout, Layout)
+    whole = _of_density(run, t) if on_grid else _of_neurons(run, t)
+    return condensed(_with_affine(whole, run, t) if rescaled else whole)
+
+
+def _with_affine(law: Cloud, run: Run, t: float) -> Cloud:
+    gamma, beta = np.ones(len(law.mass)), np.zeros(len(law.mass))
+    if is_rescaled(run):
+        gamma, beta = run.scales(t).ravel(), run.shifts(t).ravel()
+    return Cloud(np.column_stack([law.points, gamma, beta]), law.mass)
 
 
 def _of_density(run: Run, t: float) -> Cloud:

@@ -2,7 +2,8 @@
 
 direction (replicas, neurons, d) - raw directions u = w/|w|; w itself in a plain network
 a (replicas, neurons) - outer weights;   mass (neurons,) - shares, which sum to 1
-f_k(x) = sum_j mass_j a_kj sigma(v_kj . xt) - the network of replica k
+gamma, beta (replicas, neurons) - scales and shifts of batch normalization; 1 and 0 unless trained
+f_k(x) = sum_j mass_j a_kj sigma(gamma_kj v_kj . xt + beta_kj) - the network of replica k
 
 Curves are means over the replicas; `risk_replicas` (times, replicas) has each. What needs a density
 is an error that says so.
@@ -40,12 +41,41 @@ class NeuronRun(Run):
         direction, a = (self._fields.read(name, row) for name in ("direction", "a"))
         return direction, a, self.layout.neuron_mass
 
+    @property
+    def rescaled(self) -> bool:
+        """Whether neurons have scales and shifts of their own; all have 1 and 0 otherwise."""
+        return "gamma" in self._trajectory.fields
+
+    def scales(self, t: float) -> Array:
+        """Scales gamma of batch normalization at time t: (replicas, neurons)."""
+        return self._of_affine("gamma", t, 1.0)
+
+    def shifts(self, t: float) -> Array:
+        """Shifts beta of batch normalization at time t: (replicas, neurons)."""
+        return self._of_affine("beta", t, 0.0)
+
+    def _of_affine(self, name: str, t: float, otherwise: float) -> Array:
+        row = self.index(t)
+        if self.rescaled:
+            return self._fields.read(name, row)
+        return np.full((self.layout.replicas, self.layout.width), otherwise)
+
     def network(self, xt: Array, t: float, replica: int | None = None) -> Array:
         """The network at whitened inputs (rows, d), of a replica or the mean over all: (rows,)."""
         direction, a, _ = self.particles(t)
         chosen = range(len(a)) if replica is None else [self._replica(replica)]
-        sigma = self.activation.value
-        outputs = [neuron_output(self.layout, direction[k], a[k], sigma, xt) for k in chosen]
+        gamma, beta = self.scales(t), self.shifts(t)
+        outputs = [
+            neuron_output(
+                self.layout,
+                direction[k],
+                a[k],
+                self.activation.value,
+                xt,
+                (gamma[k], beta[k]) if self.rescaled else None,
+            )
+            for k in chosen
+        ]
         return np.asarray(np.mean(outputs, axis=0))
 
     def _replica(self, replica: int) -> int:

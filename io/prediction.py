@@ -3,7 +3,8 @@
     f(x) = shift + scale * sum_j c_j sigma(v_j . xt),   xt = S^(-1/2) (P (x - centre) - mean)
     c_j = m_j vol_j,  m(v) = int a rho(v, a) da   of a density;   c_j = mass_j a_j   of neurons
 
-S^(1/2) is symmetric. Without batch normalization w_j . P (x - centre) stands for v_j . xt.
+S^(1/2) is symmetric. Without batch normalization w_j . P (x - centre) stands for v_j . xt; with
+scales and shifts of its own, gamma_j v_j . xt + beta_j.
 
 x (rows, raw inputs) · P the principal directions, where the data are projected, else the identity ·
 xt (rows, d) whitened inputs · v_j (neurons, d) whitened directions · c_j (neurons,).
@@ -71,14 +72,26 @@ def network_output(layout: Layout, measure: Array, sigma: Activation, xt: Array)
 
 
 def neuron_output(
-    layout: NeuronLayout, direction: Array, a: Array, sigma: Activation, xt: Array
+    layout: NeuronLayout,
+    direction: Array,
+    a: Array,
+    sigma: Activation,
+    xt: Array,
+    affine: tuple[Array, Array] | None = None,
 ) -> Array:
-    """The same of the neurons of one replica, direction (neurons, d) and a (neurons,) as saved."""
+    """The same of the neurons of one replica, direction (neurons, d) and a (neurons,) as saved.
+
+    affine : gamma and beta, (neurons,) each, of a batch-normalized network; None is 1 and 0
+    """
     weights = layout.neuron_mass * a
     if not layout.normalised:
         return _output(layout, direction, weights, sigma, unwhitened_rows(layout, xt))
     image = direction @ power(layout.data_covariance, 0.5)
     directions = image / np.linalg.norm(image, axis=1, keepdims=True)
+    if affine is not None:
+        gamma, beta = affine
+        directions = np.column_stack([gamma[:, None] * directions, beta])
+        xt = np.column_stack([xt, np.ones(len(xt))])
     return _output(layout, directions, weights, sigma, xt)
 
 

@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -211,10 +211,15 @@ class Run:
 
     def particles(self, t: float) -> tuple[Array, Array, Array]:
         """Directions, a and mass of the neurons of a run with solver.method = "particles"."""
-        raise InputError(
-            "this run is a density on a grid and has no neurons; use density(t), or run with "
-            'solver.method = "particles"'
-        )
+        _refuse_neurons()
+
+    def scales(self, t: float) -> Array:
+        """Scales gamma of batch normalization of the neurons of such a run."""
+        _refuse_neurons()
+
+    def shifts(self, t: float) -> Array:
+        """Shifts beta of batch normalization of the neurons of such a run."""
+        _refuse_neurons()
 
     def predict(self, x: ArrayLike, t: float, replica: int | None = None) -> Array:
         """The network at raw inputs x (rows, raw inputs), in the units of the targets: (rows,).
@@ -280,6 +285,13 @@ class Run:
     def __repr__(self) -> str:
         """One line: what, how big, how far, how good, where."""
         return f"<{describe(self)}>"
+
+
+def _refuse_neurons() -> NoReturn:
+    raise InputError(
+        "this run is a density on a grid and has no neurons; use density(t), or run with "
+        'solver.method = "particles"'
+    )
 
 
 def _refuse_other(folder: Path) -> None:

@@ -67,6 +67,12 @@ FIELDS = {
         role="field",
     ),
     "a": Quantity("outer weight of each neuron", ("replica", "neuron"), role="field"),
+    "gamma": Quantity(
+        "scale of each neuron, in sigma(gamma z + beta)", ("replica", "neuron"), role="field"
+    ),
+    "beta": Quantity(
+        "shift of each neuron, in sigma(gamma z + beta)", ("replica", "neuron"), role="field"
+    ),
 }
 
 DIAGNOSTICS = {
@@ -90,7 +96,9 @@ DIAGNOSTICS = {
     "unresolved_mass": _diagnostic("mass in features narrower than three cells"),
     "w_second_moment": _diagnostic("second moment of the whitened v", "axis", "axis_other"),
     "manifold_drift": _diagnostic("departure of w from its manifold that the steps removed"),
-    "balance_drift": _diagnostic("largest relative change of a^2 - |w|^2 of a neuron"),
+    "balance_drift": _diagnostic(
+        "largest relative change of a^2 - |w|^2, or a^2 - gamma^2 - beta^2, of a neuron"
+    ),
     "risk_replicas": _diagnostic("risk of each replica", "replica"),
     "test_risk_replicas": _diagnostic("risk of each replica on the held-out rows", "replica"),
 }

@@ -5,6 +5,7 @@ into snap/, so the view stays small and is replaced as a whole, atomically, at e
 
     /time /step (time,) · /rho (time, panel, xi.., a) virtual · /risk .. (time, ..) · /log/..
     of neurons, instead of rho: /direction (time, replica, neuron, axis), /a (time, replica, neuron)
+    and, where a run has them, /gamma, /beta likewise
     /source_file /digest (time,): which snapshot, and its sha256
 
 HDF5 reads a missing snapshot as NaN without an error: a reader that matters checks `source_file`

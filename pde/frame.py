@@ -95,7 +95,7 @@ class Frame:
     fields : name -> array. On a grid "rho" (2d, n, .., n, n_a), the density per unit Riemannian
         volume and per unit a (per value, on a list): sum of rho * cell_volume * a_weight = mass.
         Of neurons "direction" (replicas, neurons, d), u = w/|w|, or w itself in a plain network;
-        "a" (replicas, neurons)
+        "a" (replicas, neurons); "gamma", "beta" likewise, where they are not 1 and 0 for good
     a_first : index of the first a cell, counted from the first cell at the start; an axis that has
         grown downwards has a negative one; 0 for neurons
     diagnostics : name -> number or small array; NaN where a quantity is not defined

@@ -23,6 +23,7 @@ from .config.text import size
 from .geometry.metric import BatchNormMetric
 from .given import Function, Given
 from .network.activations import Activation, activation
+from .network.affine import AffineLaw
 from .network.data import Data, draw_samples, population
 from .network.directions import DirectionLaw
 from .network.initial import OuterLaw
@@ -46,6 +47,7 @@ class Problem:
     density : of both, rho_0(v, a) with respect to dS(v) and da
     trains_inner, trains_outer : whether w, a move
     normalised : whether there is batch normalization; else the metric serves the data alone
+    affine : of the scales and shifts; None where they stay 1 and 0
     """
 
     activation: Activation
@@ -59,6 +61,7 @@ class Problem:
     trains_outer: bool
     normalised: bool = True
     density: Function | None = None
+    affine: AffineLaw | None = None
 
     @classmethod
     def from_config(
@@ -90,6 +93,7 @@ class Problem:
             "a" in network.train,
             network.batch_norm,
             _density(config, given),
+            AffineLaw.from_config(config),
         )
 
     @property

@@ -123,10 +123,11 @@ def _population(what: str) -> str:
 def step_has_a_gradient(config: Config) -> str:
     """Complain about a jump whose place is to be trained on rows."""
     network, kind = config.network, config.data.kind
-    if network.activation != "step" or "w" not in network.train or kind == "population":
+    inner = [name for name in network.train if name != "a"]
+    if network.activation != "step" or not inner or kind == "population":
         return ""
     return (
-        'network.activation = "step" has no gradient on rows, so w cannot be trained on '
+        f'network.activation = "step" has no gradient on rows, so {inner[0]} cannot be trained on '
         f'data.kind = "{kind}"; give network.train = ["a"], or data.kind = "population"'
     )
 

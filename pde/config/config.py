@@ -17,7 +17,7 @@ from typing import Any
 import tomli_w
 from pydantic import PrivateAttr, model_validator
 
-from . import agreement, particles
+from . import affine, agreement, particles
 from .base import Table, clash, key, later_key
 from .data import Data, FileData, Population
 from .initial import Constant, Initial, Normal, TwoPoint, Uniform
@@ -183,4 +183,5 @@ _CHECKS: tuple[Callable[[Config], str], ...] = (
     _cfl_is_stable,
     _a_range_holds_the_start,
     *particles.CHECKS,
+    *affine.CHECKS,
 )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import field_validator
 
-from .base import Chosen, Interval, Table, Vector, by_kind, key, later_key, wrong
+from .base import Chosen, Interval, Table, Vector, by_kind, key, wrong
 
 
 class Normal(Table):
@@ -53,9 +53,24 @@ class Uniform(Table):
         return range
 
 
+class Scale(Constant):
+    """γ is one number, 1 unless given."""
+
+    kind: Literal["constant"] = key("constant", "Law of the scales γ of batch normalization.")
+
+
+class Shift(Constant):
+    """β is one number, 0 unless given."""
+
+    kind: Literal["constant"] = key("constant", "Law of the shifts β of batch normalization.")
+    value: float = key(0.0, "The number.")
+
+
 Law = Annotated[
     Normal | Constant | TwoPoint | Uniform, by_kind(Normal, Constant, TwoPoint, Uniform)
 ]
+ScaleLaw = Annotated[Scale | Normal | TwoPoint | Uniform, by_kind(Scale, Normal, TwoPoint, Uniform)]
+ShiftLaw = Annotated[Shift | Normal | TwoPoint | Uniform, by_kind(Shift, Normal, TwoPoint, Uniform)]
 
 
 class VonMises(Table):
@@ -89,7 +104,7 @@ Directions = Annotated[
 
 
 class Initial(Table):
-    """The initial law ρ₀: of w and a independently, or a density of both from Python."""
+    """The initial law ρ₀: of w, a, γ and β independently, or a density of w and a from Python."""
 
     w: Directions = key(
         "uniform",
@@ -99,10 +114,10 @@ class Initial(Table):
         tables=True,
     )
     a: Law = key(Normal(), "Law of the outer weights.")
+    gamma: ScaleLaw = key(Scale(), "Law of the scales γ of batch normalization, of particles.")
+    beta: ShiftLaw = key(Shift(), "Law of the shifts β of batch normalization, of particles.")
     density: str | None = key(
         None,
-        "Text of a Python function density(v, a) that takes the place of both, filled in by "
+        "Text of a Python function density(v, a) that takes the place of w and a, filled in by "
         "bnflow.solve(initial_density=...); initial.a is then where the axis of a starts.",
     )
-    gamma: float | None = later_key(None, "Law of the scales of batch normalization.")
-    beta: float | None = later_key(None, "Law of the shifts of batch normalization.")

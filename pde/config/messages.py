@@ -51,7 +51,9 @@ def _worded(problem: Any, raw: Mapping[str, Any]) -> str:
             kinds = listed([f'"{kind}"' for kind in context["kinds"]])
             return f"{seen} must be a table with kind = {kinds}"
     if isinstance(location[-1], int):
-        return f"{seen} must be {_entry_words(problem)}"
+        words = _entry_words(problem)
+        guess = nearest(f'"{value}"', words.replace(" or ", ", ").split(", "))
+        return f"{seen} must be {words}{guess if isinstance(value, str) else ''}"
     guess = nearest(f'"{value}"', entry.choices) if entry and isinstance(value, str) else ""
     return f"{seen} must be {_allowed(entry)}{guess}"
 

@@ -11,7 +11,7 @@ from .base import AsTuple, Table, clash, key, later_key, wrong
 
 
 class Network(Table):
-    """A two-layer network f(x) = ∫ a σ(z) ρ(da, dw), z = w·(x - mean) / sqrt(w' Σ w)."""
+    """A two-layer network f(x) = ∫ a σ(γ z + β) dρ, z = w·(x - mean) / sqrt(w' Σ w)."""
 
     activation: Activation = key(
         "relu", "The function σ; erf is erf(z), step is 1[z > 0].", words=ACTIVATION_WORDS
@@ -20,10 +20,10 @@ class Network(Table):
     batch_norm: bool = key(
         True, "Normalise by the moments of the data; false: plain network, of particles."
     )
-    train: Annotated[tuple[Literal["w", "a"], ...], AsTuple] = key(
+    train: Annotated[tuple[Literal["w", "a", "gamma", "beta"], ...], AsTuple] = key(
         ("w", "a"),
-        "Which weights move: inner w, outer a; the others keep their initial law.",
-        later=("gamma", "beta"),
+        "Which weights move: inner w, outer a, scale gamma and shift beta of batch normalization "
+        "(of particles on rows); the others keep their initial law.",
         min_length=1,
     )
     weight_norm: float = key(
@@ -44,8 +44,8 @@ class Network(Table):
     @classmethod
     def _once_each(cls, train: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(train)) < len(train):
-            raise wrong("names one twice; allowed: each of w, a at most once")
-        return tuple(name for name in ("w", "a") if name in train)
+            raise wrong("names one twice; allowed: each of w, a, gamma, beta at most once")
+        return tuple(name for name in ("w", "a", "gamma", "beta") if name in train)
 
 
 class Loss(Table):

@@ -28,7 +28,7 @@ NORMAL_REACH = 6.0  # standard deviations that an automatic axis covers; 2e-9 of
 
 @dataclass(frozen=True)
 class OuterLaw:
-    """A law of the outer weight.
+    """A law of the outer weight of a neuron, or of its scale or shift.
 
     kind : "normal", "uniform" or "atoms"
     parameters : (mean, std), (low, high), or the increasing values of equally likely atoms
@@ -39,7 +39,7 @@ class OuterLaw:
 
     @classmethod
     def from_config(cls, law: Any) -> OuterLaw:
-        """The law of `initial.a` in a configuration."""
+        """The law of `initial.a`, `gamma` or `beta` in a configuration."""
         if law.kind == "normal":
             return cls("normal", (float(law.mean), float(law.std)))
         if law.kind == "uniform":

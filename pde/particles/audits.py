@@ -4,9 +4,10 @@
     manifold drift        sum over the steps of the largest |departure of w from its manifold|
                           that was removed: how far r was from being conserved by the integrator
     balance drift         largest change of a^2 - |w|^2 (plain, homogeneous activation, both
-                          trained), relative to the largest a^2 + |w|^2
+                          trained), relative to the largest a^2 + |w|^2; with batch normalization
+                          that of a^2 - gamma^2 - beta^2, where all three are trained
 
-Source of the last: Du, Hu, Lee, NeurIPS 2018. Batch normalization has no such law.
+Source of the last: Du, Hu, Lee, NeurIPS 2018; with gamma and beta fixed there is no such law.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _weight_norm(flow: NeuronFlow, state: NeuronState) -> float:
 def _balance_drift(flow: NeuronFlow, state: NeuronState) -> float:
     if state.balance is None:
         return float("nan")
-    square = np.einsum("knd,knd->kn", state.x, state.x)
+    square = flow.balancing(state)
     off = np.abs(state.a**2 - square - state.balance).max()
     return float(off / (state.a**2 + square).max())
 

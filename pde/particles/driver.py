@@ -1,11 +1,12 @@
 """The steps of neurons in the loop: a Runge-Kutta pair with error control, or RK4 of fixed length.
 
-    y = (x, a, int D ds),   y' = F(y),   then x back onto its manifold
+    y = (x, a, int D ds[, gamma, beta]),   y' = F(y),   then x back onto its manifold
 
 The error of a step is the 2-norm over all neurons, weighted by mass, relative to that of the
-weights, inner and outer ones each against their own; or that of the energy it dissipates, which is
-one more component of y, so its defect is of the integrator's order. A non-finite field shortens the
-step, and stops the run before anything is handed out where no step is short enough.
+weights: inner ones, outer ones, and (gamma, beta), each against their own; or that of the energy it
+dissipates, which is one more component of y, so its defect is of the integrator's order. A
+non-finite field shortens the step, and stops the run before anything is handed out where no step is
+short enough.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from ...kernels.errors import NumericalFailure
 from ..frame import Frame
+from ..network.affine import Affine
 from ..stepping.control import spread
 from ..stepping.loop import Loop, Report
 from ..stepping.runge_kutta import ErrorControl, Point, advanced, equal_steps, estimated_error
@@ -56,7 +58,7 @@ class NeuronDriver(Loop):
         super().__init__(saves, stop_risk, report)
         self.flow, self.state, self.tableau, self.step = flow, state, tableau, step
         self.control = ErrorControl(tableau.order, tolerance)
-        self._observe(flow.field(state.x, state.a, state.mass))
+        self._observe(flow.field(state.x, state.a, state.mass, state.affine))
 
     @property
     def risk(self) -> float:
@@ -110,19 +112,23 @@ class NeuronDriver(Loop):
         flow, state, mass = self.flow, self.state, self.state.mass
 
         def slope(point: Point) -> Point:
-            return flow.velocity(flow.field(point[0], point[1], mass), point[1])
+            x, a, _, *affine = point
+            return flow.velocity(flow.field(x, a, mass, _affine(affine)), a)
 
-        start, first = (state.x, state.a, state.lost), flow.velocity(self.field, state.a)
-        (x, a, lost), *stages = advanced(self.tableau, slope, start, first, dt)
+        start = (state.x, state.a, state.lost, *(state.affine or ()))
+        first = flow.velocity(self.field, state.a)
+        (x, a, lost, *affine), *stages = advanced(self.tableau, slope, start, first, dt)
         x, drift = flow.retracted(x)
-        field = flow.field(x, a, mass)
+        field = flow.field(x, a, mass, _affine(affine))
         error = 0.0
         if self.tableau.defect:
             last = flow.velocity(field, a)
-            off_x, off_a, off_lost = estimated_error(self.tableau, stages, last, dt)
-            error = self._relative((off_x, x, state.x), (off_a, a, state.a))
-            error = max(error, self._unbalanced(off_lost, lost))
-        return (x, a, lost), field, drift, error
+            off_x, off_a, off_lost, *off = estimated_error(self.tableau, stages, last, dt)
+            parts = [(off_x, x, state.x), (off_a, a, state.a)]
+            if state.affine is not None:
+                parts.append((_joined(off), _joined(affine), _joined(state.affine)))
+            error = max(self._relative(*parts), self._unbalanced(off_lost, lost))
+        return (x, a, lost, *affine), field, drift, error
 
     def _relative(self, *parts: tuple[Array, Array, Array]) -> float:
         """Error in units of the tolerance; each part is (error, new value, old value)."""
@@ -138,25 +144,41 @@ class NeuronDriver(Loop):
         return float(np.abs(off).mean()) / (scale * self.control.tolerance) if scale else 0.0
 
     def _accept(self, point: Point, field: NeuronField, drift: float) -> None:
-        self.state.x, self.state.a, self.state.lost = point
+        self.state.x, self.state.a, self.state.lost, *affine = point
+        self.state.affine = _affine(affine)
         self.state.drift += drift
         self._observe(field)
 
     def _first_length(self) -> float:
-        x, a, _ = self.flow.velocity(self.field, self.state.a)
-        mass = self.state.mass
-        fast = max(
-            _norm(x, mass) / _norm(self.state.x, mass),
-            _norm(a, mass) / max(_norm(self.state.a, mass), FIRST_STEP),
-        )
+        state, mass = self.state, self.state.mass
+        x, a, _, *affine = self.flow.velocity(self.field, state.a)
+        speeds = [
+            _norm(x, mass) / _norm(state.x, mass),
+            _norm(a, mass) / max(_norm(state.a, mass), FIRST_STEP),
+        ]
+        if state.affine is not None:
+            size = max(_norm(_joined(state.affine), mass), FIRST_STEP)
+            speeds.append(_norm(_joined(affine), mass) / size)
+        fast = max(speeds)
         return FIRST_STEP / fast if fast > 0 else float("inf")
 
     def _frame(self) -> Frame:
         state = self.state
         fields = {"direction": np.array(self.flow.chart.raw(state.x)), "a": state.a.copy()}
+        if state.affine is not None:
+            fields |= {name: part.copy() for name, part in state.affine._asdict().items()}
         diagnostics = audit(self.flow, state, self.field)
         log = self._taken_log()
         return Frame(state.time, state.step, fields, 0, diagnostics, log, state.packed())
+
+
+def _affine(parts: Sequence[Array]) -> Affine | None:
+    return Affine(*parts) if parts else None
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    """(replicas, neurons, 2): gamma and beta, or what belongs to them, side by side."""
+    return np.stack(parts, axis=-1)
 
 
 def _norm(values: Array, mass: Array) -> float:
@@ -168,7 +190,11 @@ def _norm(values: Array, mass: Array) -> float:
 def _first_bad(state: NeuronState, field: NeuronField) -> str:
     """Which array is not finite, where, and when."""
     when = f"t = {state.time:.6g}, step {state.step}"
-    for name, values in (("a", state.a), ("x", state.x), ("h", field.h), ("motion", field.motion)):
+    suspects = {"a": state.a, "x": state.x, **(state.affine._asdict() if state.affine else {})}
+    suspects |= {"h": field.h, "motion": field.motion}
+    if field.slope is not None:
+        suspects |= {f"dh/d{name}": part for name, part in field.slope._asdict().items()}
+    for name, values in suspects.items():
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
             return f"{name} is not finite at index {tuple(int(i) for i in bad[0])}, {when}"

@@ -3,6 +3,10 @@
     f(x) = sum_j mass_j a_j sigma(p_j.x),    a_j' = -h(p_j),    x_j' = -a_j grad_g h(p_j)
     dR/dt = -D,   D = sum_j mass_j (h^2 [a moves] + a^2 |grad_g h|^2 [w moves])
 
+and with scale and shift of batch normalization, sigma(gamma_j p_j.x + beta_j) (`network.affine`),
+
+    gamma_j' = -a_j dh/dgamma,    beta_j' = -a_j dh/dbeta,    D likewise of those that move
+
 A `NeuronFlow` binds a problem to a chart, an interaction and a backend; replicas are flows side by
 side on one clock. It keeps no state. Time is the mean-field clock: a gradient step of length
 learning rate x width is one of length learning rate (mass_j = 1/width).
@@ -18,6 +22,7 @@ from numpy.typing import NDArray
 
 from ...kernels import Kernels
 from ...kernels.errors import InputError
+from ..network.affine import Affine, with_ones
 from ..network.data import Data, Samples
 from ..problem import Problem
 from ..stepping.runge_kutta import Point
@@ -40,18 +45,20 @@ class NeuronField:
     """What the neurons feel.
 
     risk, dissipation : (replicas,); h : (replicas, neurons); motion : (replicas, neurons, d) metric
-    gradient of h in the chart
+    gradient of h in the chart; slope : (replicas, neurons) dh/dgamma and dh/dbeta, where they are
     """
 
     risk: Array
     dissipation: Array
     h: Array
     motion: Array
+    slope: Affine | None = None
 
     @property
     def finite(self) -> bool:
         """Whether every number is one."""
-        return all(bool(np.isfinite(part).all()) for part in (self.risk, self.h, self.motion))
+        parts = (self.risk, self.h, self.motion, *(self.slope or ()))
+        return all(bool(np.isfinite(part).all()) for part in parts)
 
 
 class NeuronFlow:
@@ -74,33 +81,60 @@ class NeuronFlow:
     def initial_state(self, neurons: Neurons) -> NeuronState:
         """The state at t = 0."""
         x = np.ascontiguousarray(self.chart.from_raw(neurons.inner))
-        balance = neurons.a**2 - _square(neurons.inner) if self.balanced else None
-        return NeuronState(x, neurons.a, neurons.mass, np.zeros(len(x)), balance=balance)
+        state = NeuronState(x, neurons.a, neurons.mass, np.zeros(len(x)), affine=neurons.affine)
+        if self.balanced:
+            state.balance = state.a**2 - self.balancing(state)
+        return state
 
     @property
     def balanced(self) -> bool:
-        """Whether a^2 - |w|^2 of every neuron is conserved: plain, 2-homogeneous, both trained."""
-        problem = self.problem
-        both = problem.trains_inner and problem.trains_outer
-        return not problem.normalised and both and homogeneous(problem)
+        """Whether a^2 of every neuron moves as the square of what scales its homogeneous sigma.
 
-    def field(self, x: Array, a: Array, mass: Array) -> NeuronField:
+        That is (gamma, beta) with batch normalization, w without.
+        """
+        problem = self.problem
+        if not (problem.trains_outer and homogeneous(problem)):
+            return False
+        if problem.normalised:
+            return problem.affine is not None and problem.affine.homogeneous
+        return problem.trains_inner
+
+    def balancing(self, state: NeuronState) -> Array:
+        """(replicas, neurons): gamma^2 + beta^2, or |w|^2 of a plain network."""
+        return _square(state.x) if state.affine is None else state.affine.square()
+
+    def field(self, x: Array, a: Array, mass: Array, affine: Affine | None = None) -> NeuronField:
         """The field of the neurons as they are."""
         points = self.chart.points(x)
-        response = self.interaction.respond(points, mass * a)
+        response = self.interaction.respond(_met_at(points, affine), mass * a)
+        gradient, slope = response.gradient, None
+        if affine is not None:
+            gradient, slope = affine.pulled(points, gradient)
+            slope = self._moving(slope)
         rate, motion = np.zeros(a.shape), np.zeros(x.shape)
         if self.problem.trains_outer:
             rate += response.h**2
         if self.problem.trains_inner:
-            motion, square = self.chart.rise(x, points, response.gradient)
+            motion, square = self.chart.rise(x, points, gradient)
             rate += a**2 * square
-        return NeuronField(response.risk, rate @ mass, response.h, motion)
+        if slope is not None:
+            rate += a**2 * slope.square()
+        return NeuronField(response.risk, rate @ mass, response.h, motion, slope)
+
+    def _moving(self, slope: Affine) -> Affine:
+        """The derivatives in what is trained; zero in the other."""
+        law, still = self.problem.affine, np.zeros_like(slope.gamma)
+        assert law is not None
+        return Affine(
+            slope.gamma if law.trains_gamma else still, slope.beta if law.trains_beta else still
+        )
 
     def velocity(self, field: NeuronField, a: Array) -> Point:
-        """Velocity of (x, a, lost)."""
+        """Velocity of (x, a, lost), then of gamma and beta where they are."""
         still = np.zeros_like(field.h)
         outer = -field.h if self.problem.trains_outer else still
-        return -a[..., None] * field.motion, outer, field.dissipation
+        affine = (-a * slope for slope in field.slope or ())
+        return -a[..., None] * field.motion, outer, field.dissipation, *affine
 
     def retracted(self, x: Array) -> tuple[Array, float]:
         """x on its manifold, and the largest relative departure from it that this removed."""
@@ -112,7 +146,8 @@ class NeuronFlow:
 
     def test_risk(self, state: NeuronState) -> Array:
         """(replicas,): NaN where no rows are held out."""
-        return self.interaction.test_risk(self.chart.points(state.x), state.mass * state.a)
+        points = _met_at(self.chart.points(state.x), state.affine)
+        return self.interaction.test_risk(points, state.mass * state.a)
 
 
 def homogeneous(problem: Problem) -> bool:
@@ -155,8 +190,15 @@ def _refuse_lost_mean(data: Data) -> None:
         )
 
 
+def _met_at(points: Array, affine: Affine | None) -> Array:
+    """The points of the chart as the rows meet them, with scales and shifts."""
+    return points if affine is None else affine.points(points)
+
+
 def _met(problem: Problem, inputs: Array) -> Array:
     """Whitened inputs as the neurons meet them: as they are, or raw again in a plain network."""
+    if problem.affine is not None:
+        return with_ones(inputs)
     if problem.normalised:
         return inputs
     return np.ascontiguousarray(inputs @ problem.metric.square_root + problem.data.mean)

@@ -5,7 +5,8 @@
     d = 3   Gauss-Legendre in height x equal angles
     d = 4   Gauss-Legendre in s = |z_1|^2 x equal angles of z_1 and of z_2, u = (z_1, z_2) in C^2
 
-times the outer weight: its atoms as they are, else composite Gauss-Legendre on the support of the
+times the outer weight, and the scale and shift where they are not one number each: their atoms as
+they are, else composite Gauss-Legendre on the support of the
 law (Gauss-Hermite converges slowly here). The uniform measure of S^3 is uniform in s and both
 angles. Source: Stroud, Approximate Calculation of Multiple Integrals (1971).
 """
@@ -13,7 +14,8 @@ angles. Source: Stroud, Approximate Calculation of Multiple Integrals (1971).
 from __future__ import annotations
 
 import warnings
-from math import ceil
+from collections.abc import Mapping
+from math import ceil, prod
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -26,57 +28,64 @@ Array = NDArray[np.float64]
 
 PANEL = 16  # nodes of a panel of the composite rule for a, at most
 NEAR = 1.25  # standard deviations that the nodes of a normal law reach, times sqrt(nodes)
-# a nodes for each node of a coordinate of the direction
+# nodes of a law with a density for each node of a coordinate of the direction
 RATIO = {2: 1 / 3, 3: 1.0, 4: 3.0}
 # angle between neighbouring directions, times the size of the rule
 _SPACING = {1: 0.0, 2: 2 * np.pi, 3: np.pi, 4: np.pi / 2}
 
 
-def product_rule(d: int, outer: OuterLaw, width: int) -> tuple[Array, Array, Array]:
-    """Uniform directions (N, d), a (N,) and mass (N,), with N near `width`, which a notice tells.
+def product_rule(
+    d: int, laws: Mapping[str, OuterLaw], width: int
+) -> tuple[Array, dict[str, Array], Array]:
+    """Uniform directions (N, d), values (N,) of every law, and mass (N,).
 
-    Raises InputError where there is no rule for d.
+    N is near `width`, which a notice tells. Raises InputError where there is no rule for d.
     """
     if d not in _DIRECTIONS:
         raise InputError(
             f'solver.sampling = "quadrature" has no rule for d = {d}; give "sobol" or "stratified"'
         )
-    directions, a_count = _split(d, width, outer)
-    u, share = _DIRECTIONS[d](directions)
-    a, a_share = _outer_nodes(outer, a_count)
-    if len(u) * len(a) != width:
+    directions, count = _split(d, width, laws)
+    u, mass = _DIRECTIONS[d](directions)
+    values: dict[str, Array] = {}
+    words = f"{len(u)} directions"
+    for name, law in laws.items():
+        nodes, share = _outer_nodes(law, count)
+        values = {known: np.repeat(each, len(nodes)) for known, each in values.items()}
+        values[name] = np.tile(nodes, len(u))
+        u = np.repeat(u, len(nodes), axis=0)
+        mass = np.repeat(mass, len(nodes)) * np.tile(share, len(mass))
+        words += f" x {len(nodes)} values of {name}"
+    if len(mass) != width:
         warnings.warn(
-            f"solver.width = {width}: the quadrature takes {len(u)} directions x {len(a)} values "
-            f"of a = {len(u) * len(a)} neurons",
+            f"solver.width = {width}: the quadrature takes {words} = {len(mass)} neurons",
             Notice,
             stacklevel=2,
         )
-    return (
-        np.repeat(u, len(a), axis=0),
-        np.tile(a, len(u)),
-        np.repeat(share, len(a)) * np.tile(a_share, len(u)),
-    )
+    return u, values, mass
 
 
-def spacing(d: int, outer: OuterLaw, width: int) -> float:
+def spacing(d: int, laws: Mapping[str, OuterLaw], width: int) -> float:
     """Angle between neighbouring directions of that rule; 0 for d = 1, which has them all."""
-    return _SPACING[d] / _split(d, width, outer)[0]
+    return _SPACING[d] / _split(d, width, laws)[0]
 
 
-def _split(d: int, width: int, outer: OuterLaw) -> tuple[int, int]:
-    """Size of the direction rule and number of a nodes: `width` in all, like resolutions.
+def _split(d: int, width: int, laws: Mapping[str, OuterLaw]) -> tuple[int, int]:
+    """Size of the direction rule, and nodes of each of the laws with a density.
 
-    The size is that of the rules below: d = 2 angles, d = 3 heights, d = 4 values of s.
+    `width` in all, at like resolutions, with all combinations of the atoms of the other laws. The
+    size is that of the rules below: d = 2 angles, d = 3 heights, d = 4 values of s.
     """
     factor, power = {1: (2, 0), 2: (1, 1), 3: (2, 2), 4: (16, 3)}[d]
-    if outer.atoms is not None:
-        atoms = len(outer.atoms)
-        size = (width / (atoms * factor)) ** (1 / power) if power else 1
-        return max(1, round(size)), atoms
+    atoms = prod(len(law.atoms) for law in laws.values() if law.atoms is not None)
+    spread = sum(law.atoms is None for law in laws.values())
+    factor *= atoms
     if not power:
-        return 1, max(1, round(width / factor))
-    size = max(1, round((width / (factor * RATIO[d])) ** (1 / (power + 1))))
-    return size, max(1, round(width / (factor * size**power)))
+        size = 1
+    else:
+        size = max(1, round((width / (factor * RATIO[d] ** spread)) ** (1 / (power + spread))))
+    each = (width / (factor * size**power)) ** (1 / spread) if spread else 1
+    return size, max(1, round(each))
 
 
 def circle(angle: Array) -> Array:

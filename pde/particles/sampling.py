@@ -7,9 +7,9 @@
 
 The first three map points of the unit cube by inverse distribution functions: the angle (d = 2),
 height and angle (d = 3) or d normal coordinates (beyond) of a uniform direction, which is then
-pushed onto its law (`network.directions`); d normal coordinates of a plain network; and one for a.
-The rules are in `quadrature`; uniform in v they are moved likewise, for the other laws the density
-is part of the weights.
+pushed onto its law (`network.directions`); d normal coordinates of a plain network; then one for a,
+and one for each of gamma and beta whose law is not one number. The rules are in `quadrature`;
+uniform in v they are moved likewise, for the other laws the density is part of the weights.
 
 Randomness is counter-based (Philox) and depends on the seed and the replica alone.
 """
@@ -17,6 +17,7 @@ Randomness is counter-based (Philox) and depends on the seed and the replica alo
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +28,7 @@ from scipy.stats import qmc
 
 from ...kernels.errors import InputError, Notice
 from ..config.initial import NormalWeights
+from ..network.affine import Affine, AffineLaw
 from ..network.directions import DirectionLaw
 from ..network.initial import OuterLaw
 from ..problem import Problem
@@ -41,11 +43,15 @@ UNRESOLVED = 1.0  # spacings of a quadrature, for a mass to 2e-8: a narrower law
 
 @dataclass(frozen=True)
 class Neurons:
-    """inner (replicas, N, d) raw weights; a (replicas, N); mass (N,), which sums to 1."""
+    """inner (replicas, N, d) raw weights; a (replicas, N); mass (N,), which sums to 1.
+
+    affine : (replicas, N) gamma and beta, where they are not 1 and 0 for good
+    """
 
     inner: Array
     a: Array
     mass: Array
+    affine: Affine | None = None
 
 
 class InnerLaw(Protocol):
@@ -109,15 +115,39 @@ def _uniform_direction(d: int, cube: Array) -> Array:
 
 
 def draw(
-    inner: InnerLaw, outer: OuterLaw, sampling: str, width: int, replicas: int, seed: int
+    inner: InnerLaw,
+    outer: OuterLaw,
+    sampling: str,
+    width: int,
+    replicas: int,
+    seed: int,
+    affine: AffineLaw | None = None,
 ) -> Neurons:
     """The neurons of a configuration. `width` is met exactly but for a quadrature."""
+    laws = {"a": outer, **(affine.random() if affine else {})}
     if sampling == "quadrature":
-        return _weighted(inner, outer, width)
-    draws = [_cube(sampling, inner.coordinates + 1, width, seed, k) for k in range(replicas)]
-    cube = np.stack(draws)
+        return _weighted(inner, laws, width, affine)
+    first = inner.coordinates
+    cube = np.stack([_cube(sampling, first + len(laws), width, seed, k) for k in range(replicas)])
+    numbers = {
+        name: quantile(law, cube[..., first + k]) for k, (name, law) in enumerate(laws.items())
+    }
     return Neurons(
-        inner.mapped(cube[..., :-1]), quantile(outer, cube[..., -1]), np.full(width, 1 / width)
+        inner.mapped(cube[..., :first]),
+        numbers["a"],
+        np.full(width, 1 / width),
+        _affine(affine, numbers),
+    )
+
+
+def _affine(law: AffineLaw | None, numbers: Mapping[str, Array]) -> Affine | None:
+    """gamma and beta as drawn, or the one number of their law for every neuron."""
+    if law is None:
+        return None
+    shape = numbers["a"].shape
+    return Affine(
+        numbers.get("gamma", np.full(shape, law.gamma.mean)),
+        numbers.get("beta", np.full(shape, law.beta.mean)),
     )
 
 
@@ -147,19 +177,24 @@ def _cube(sampling: str, coordinates: int, width: int, seed: int, replica: int) 
     return np.asarray(np.clip(points, OPEN, 1 - OPEN))
 
 
-def _weighted(inner: InnerLaw, outer: OuterLaw, width: int) -> Neurons:
+def _weighted(
+    inner: InnerLaw, laws: Mapping[str, OuterLaw], width: int, affine: AffineLaw | None
+) -> Neurons:
     if not isinstance(inner, Directed):
         raise InputError(
             'solver.sampling = "quadrature" has no rule for normal weights; give "sobol"'
         )
-    u, a, mass = product_rule(inner.dimension, outer, width)
+    u, nodes, mass = product_rule(inner.dimension, laws, width)
     law = inner.law
     if law.kind == "uniform-whitened":  # everything is smooth in v, whatever the covariance
         u = law.pushed(u)
     else:
-        _tell_unresolved(law.width, spacing(inner.dimension, outer, width))
+        _tell_unresolved(law.width, spacing(inner.dimension, laws, width))
         mass = mass * law.density(u)
-    return Neurons((inner.length * u)[None], a[None], mass / mass.sum())
+    numbers = {name: values[None] for name, values in nodes.items()}
+    return Neurons(
+        (inner.length * u)[None], numbers["a"], mass / mass.sum(), _affine(affine, numbers)
+    )
 
 
 def _tell_unresolved(law: float, nodes: float) -> None:

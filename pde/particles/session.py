@@ -39,7 +39,7 @@ class NeuronSession:
         """Build problem and flow. Raises InputError for what cannot be run."""
         kernels = select(config.run.backend)
         problem = Problem.from_config(config, given, kernels.memory())
-        _refuse_too_large(config, problem.dimension, kernels.memory())
+        _refuse_too_large(config, problem, kernels.memory())
         return cls(config, problem, NeuronFlow(problem, config.solver.coordinates, kernels))
 
     def initial_state(self) -> NeuronState:
@@ -52,6 +52,7 @@ class NeuronSession:
             solver.width,
             solver.replicas,
             self.config.run.seed,
+            problem.affine,
         )
         return self.flow.initial_state(neurons)
 
@@ -137,16 +138,17 @@ def plan(session: NeuronSession) -> NeuronPlan:
     return NeuronPlan(
         session.describe(),
         state.a.size,
-        int(state.x.nbytes + state.a.nbytes),
+        int(state.x.nbytes + state.a.nbytes * (3 if state.affine else 1)),
         rows * state.a.size,
         len(session.config.time.saves()),
     )
 
 
-def _refuse_too_large(config: Config, dimension: int, memory: int) -> None:
+def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
     """Say before anything is allocated that the neurons do not fit."""
-    solver = config.solver
-    needed = 8 * POINTS_HELD * solver.width * solver.replicas * (dimension + 1)
+    solver, dimension = config.solver, problem.dimension
+    numbers = dimension + (3 if problem.affine else 1)
+    needed = 8 * POINTS_HELD * solver.width * solver.replicas * numbers
     if needed > memory:
         raise InputError(
             f"solver.width = {solver.width}, replicas = {solver.replicas} in d = {dimension} need "

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network.affine import Affine
+
 Array = NDArray[np.float64]
 
 
@@ -22,12 +24,14 @@ class NeuronState:
     """Everything that a continuation needs.
 
     x : (replicas, neurons, d) inner weights, in the chart; a : (replicas, neurons) outer weights
+    affine : (replicas, neurons) gamma and beta; None where they stay 1 and 0
     mass : (neurons,) share of each neuron in its network; sums to 1
     lost : (replicas,) integral of the dissipation since the start
     time, step : flow time, steps taken; start_energy : F at t = 0, mean over the replicas
     dt : proposal for the next step, 0 before the first; error : of the last step, in tolerances
     drift : sum over the steps of the largest relative departure from the manifold, removed since
-    balance : (replicas, neurons) a^2 - |w|^2 at the start, where that is conserved; else empty
+    balance : (replicas, neurons) a^2 - |w|^2, or a^2 - gamma^2 - beta^2, at the start, where that
+        is conserved; else empty
     """
 
     x: Array
@@ -41,6 +45,7 @@ class NeuronState:
     error: float = 1.0
     drift: float = 0.0
     balance: Array | None = None
+    affine: Affine | None = None
 
     @property
     def dissipated(self) -> float:
@@ -60,6 +65,8 @@ class NeuronState:
         }
         if self.balance is not None:
             arrays["balance"] = self.balance
+        if self.affine is not None:
+            arrays |= self.affine._asdict()
         return {name: np.array(value) for name, value in arrays.items()}
 
     @classmethod
@@ -67,7 +74,8 @@ class NeuronState:
         """The state that `packed` gave."""
         time, start_energy, dt, error, drift = (float(value) for value in arrays["clock"])
         x, a, mass, lost = (np.ascontiguousarray(arrays[n]) for n in ("x", "a", "mass", "lost"))
+        affine = Affine(arrays["gamma"], arrays["beta"]) if "gamma" in arrays else None
         return cls(
             x, a, mass, lost, time, int(arrays["step"]), start_energy, dt, error, drift,
-            arrays.get("balance"),
+            arrays.get("balance"), affine,
         )  # fmt: skip

@@ -6,7 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bnflow.io.distance import MOST_POINTS, Cloud, cloud, condensed, wasserstein
+from bnflow.api import compare, solve
+from bnflow.io.distance import (
+    MOST_POINTS,
+    Cloud,
+    cloud,
+    condensed,
+    is_rescaled,
+    wasserstein,
+)
 from bnflow.io.run import Run
 from bnflow.pde.frame import Frame, Layout, NeuronLayout
 
@@ -94,3 +102,46 @@ def test_neurons_are_points_of_whitened_directions_or_of_weights(normalised: boo
     np.testing.assert_allclose(law.points[:, :2], expected.reshape(-1, 2))
     np.testing.assert_array_equal(law.points[:, 2], a.ravel())
     np.testing.assert_allclose(law.mass, np.tile(mass, 2) / 2)
+
+
+def test_scales_and_shifts_are_coordinates_of_the_law_where_a_run_has_them(
+    make_layout: Callable[..., Layout], make_frame: Callable[..., Frame]
+) -> None:
+    """(v, a, gamma, beta): the neurons' own; 1 and 0 of a density, and of neurons without."""
+    direction, a = RNG.standard_normal((1, 5, 2)), RNG.standard_normal((1, 5))
+    gamma, beta = RNG.standard_normal((2, 1, 5))
+    layout = NeuronLayout(np.full(5, 0.2), 1, np.zeros(2), np.eye(2))
+    run = SimpleNamespace(
+        layout=layout,
+        rescaled=True,
+        particles=lambda t: (direction, a, layout.neuron_mass),
+        scales=lambda t: gamma,
+        shifts=lambda t: beta,
+    )
+    law = cloud(run, 0.0, rescaled=True)
+    np.testing.assert_array_equal(law.points[:, 2:], np.stack([a[0], gamma[0], beta[0]], axis=1))
+    assert is_rescaled(run)
+    grid = Run.from_frames(make_layout(2, 8, 10), [make_frame(make_layout(2, 8, 10), 0)], "", {})
+    assert not is_rescaled(grid)
+    law = cloud(grid, 0.0, rescaled=True)
+    assert law.points.shape[1] == 5
+    assert (law.points[:, 3] == 1.0).all()
+    assert (law.points[:, 4] == 0.0).all()
+
+
+def test_runs_with_and_without_scales_are_compared() -> None:
+    """At the start they differ in gamma alone: W2 = |2 - 1|."""
+    pytest.importorskip("ot")
+    config = {
+        "data": {"kind": "sampled", "samples": 20},
+        "target": {"activation": "relu"},
+        "solver": {"method": "particles", "width": 10},
+        "time": {"end": 0.1, "save": [0.0]},
+    }
+    plain = solve(config)
+    scaled = solve(config, initial={"gamma": {"kind": "constant", "value": 2.0}})
+    found = compare(scaled, plain)
+    assert found.distance is not None
+    assert found.distance[0] == pytest.approx(1.0, rel=1e-6)
+    assert found.rms_difference[0, 0] == pytest.approx(found.scale[0], rel=1e-6)  # 2 f - f
+    assert any("W2 over (v, a, gamma, beta), v whitened" in line for line in found.remarks)

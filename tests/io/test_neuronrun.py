@@ -33,6 +33,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+RESCALED: dict[str, Any] = {
+    "network.train": ["w", "a", "gamma", "beta"],
+    "initial.gamma": {"kind": "uniform", "range": [0.5, 1.5]},
+    "initial.beta": {"kind": "normal", "std": 0.3},
+}
+
+
+@pytest.fixture(scope="module")
+def rescaled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rescaled") / "run"
+    solve(CONFIG, out=path, **RESCALED)
+    return path
+
+
 @pytest.fixture(scope="module")
 def memory() -> Run:
     return solve(CONFIG)
@@ -116,6 +130,9 @@ def test_a_run_on_a_grid_has_no_neurons() -> None:
     grid = solve(None, **{"solver.cells": 4, "solver.a_cells": 8, "time.end": 0.01})
     with refused("has no neurons; use density"):
         grid.particles(0.0)
+    for name in ("scales", "shifts"):
+        with refused("has no neurons; use density"):
+            getattr(grid, name)(0.0)
     with refused("has no replicas"):
         grid.predict(np.zeros((1, 2)), 0.0, replica=0)
     with refused("no figure 'neurons' of a run on a grid"):
@@ -172,3 +189,77 @@ def test_it_is_told_in_words(folder: Path, config_text: Callable[[int], str]) ->
     run = Run.from_directory(folder)
     assert "d = 3, 2 x 12 neurons, 4 saved times, t = 0 .. 1" in repr(run)
     assert len(run.summary().splitlines()) == 4 + 4
+
+
+# -- scales and shifts -----------------------------------------------------------------------------
+
+
+def test_scales_and_shifts_are_stored_and_are_one_and_zero_elsewhere(
+    rescaled: Path, memory: Run
+) -> None:
+    stored, again = Run.from_directory(rescaled), solve(CONFIG, **RESCALED)
+    for t in stored.time:
+        np.testing.assert_array_equal(stored.scales(t), again.scales(t))
+        np.testing.assert_array_equal(stored.shifts(t), again.shifts(t))
+    assert stored.scales(1.0).shape == stored.shifts(1.0).shape == (2, 12)
+    assert np.abs(stored.scales(1.0) - stored.scales(0.0)).max() > 0.01
+    assert len(stored.particles(1.0)) == 3
+    np.testing.assert_array_equal(memory.scales(1.0), np.ones((2, 12)))
+    np.testing.assert_array_equal(memory.shifts(1.0), np.zeros((2, 12)))
+    with refused("t = 0.3 was not saved"):
+        memory.scales(0.3)
+
+
+def test_predict_scales_and_shifts(rescaled: Path) -> None:
+    """f(x) = mean over replicas of sum_j mass_j a_j tanh(gamma_j z_j + beta_j); the risk is its."""
+    from bnflow.pde.config import load_config
+    from bnflow.pde.problem import Problem
+
+    run = Run.from_directory(rescaled)
+    (direction, a, mass), gamma, beta = run.particles(1.0), run.scales(1.0), run.shifts(1.0)
+    x, each = np.random.default_rng(0).standard_normal((5, 3)), []
+    for k in range(2):
+        variance = np.einsum("ji,ik,jk->j", direction[k], run.layout.data_covariance, direction[k])
+        z = (x - run.layout.data_mean) @ direction[k].T / np.sqrt(variance)
+        each.append(np.tanh(gamma[k] * z + beta[k]) @ (mass * a[k]))
+    np.testing.assert_allclose(run.predict(x, 1.0, replica=1), each[1], rtol=1e-10)
+    np.testing.assert_allclose(run.predict(x, 1.0), np.mean(each, axis=0), rtol=1e-10)
+    rows = Problem.from_config(load_config(CONFIG)).data
+    off = run.network(rows.inputs, 1.0, 1) - rows.targets
+    assert run.risk_replicas[-1, 1] == pytest.approx(0.5 * (off**2).mean(), rel=1e-10)
+    off = np.stack([run.network(rows.test_inputs, 1.0, k) - rows.test_targets for k in range(2)])
+    assert run.test_risk[-1] == pytest.approx(0.5 * (off**2).mean(), rel=1e-10)
+
+
+def test_a_rescaled_run_goes_on_bitwise_from_its_folder(tmp_path: Path, rescaled: Path) -> None:
+    solve(CONFIG, out=tmp_path / "run", **RESCALED, **{"time.end": 0.5})
+    resumed = solve(CONFIG, out=tmp_path / "run", **RESCALED)
+    whole = Run.from_directory(rescaled)
+    assert resumed.time.tolist() == whole.time.tolist()
+    np.testing.assert_array_equal(resumed.risk_replicas, whole.risk_replicas)
+    np.testing.assert_array_equal(resumed.scales(1.0), whole.scales(1.0))
+    np.testing.assert_array_equal(resumed.shifts(1.0), whole.shifts(1.0))
+
+
+def test_xarray_and_a_rebuilt_view_have_scales_and_shifts(tmp_path: Path) -> None:
+    run = solve(CONFIG, out=tmp_path / "run", **RESCALED)
+    (tmp_path / "run" / "trajectory.h5").unlink()
+    rebuild_view(tmp_path / "run")
+    with xarray.open_dataset(tmp_path / "run" / "trajectory.h5", engine="h5netcdf") as data:
+        for name, values in (("gamma", run.scales(1.0)), ("beta", run.shifts(1.0))):
+            assert data[name].dims == ("time", "replica", "neuron")
+            np.testing.assert_array_equal(data[name][-1], values)
+
+
+def test_a_rescaled_run_is_told_and_drawn(tmp_path: Path, rescaled: Path) -> None:
+    run = Run.from_directory(rescaled)
+    json.dumps(run.to_info(), allow_nan=False)
+    assert "2 x 12 neurons" in repr(run)
+    for what in ("overview", "function"):
+        run.plot(tmp_path / f"{what}.png", what)
+        assert (tmp_path / f"{what}.png").stat().st_size > 5000
+
+
+def test_the_balance_of_a_homogeneous_rescaled_run_is_told() -> None:
+    run = solve(CONFIG, **RESCALED, **{"network.activation": "relu", "solver.tolerance": 1e-7})
+    assert 0 < run.balance_drift[-1] < 1e-7

@@ -111,7 +111,7 @@ def test_plain_weights_are_normal() -> None:
 def test_other_laws_of_the_direction_keep_their_mean(kind: str, sampling: str) -> None:
     """E of u_1 and u_1^2 under the density of the law, by a fine rule on the sphere."""
     inner = directed(3, kind)
-    u, _, mass = product_rule(3, ATOMS, 40_000)
+    u, _, mass = product_rule(3, {"a": ATOMS}, 40_000)
     weight = mass * inner.law.density(u)
     neurons = drawn(inner, sampling, width=4096)
     for power in (1, 2):
@@ -128,7 +128,7 @@ def test_other_laws_of_the_direction_keep_their_mean(kind: str, sampling: str) -
 )
 def test_the_rules_are_exact_for_polynomials_on_the_sphere(d: int, width: int, degree: int) -> None:
     """E prod u_i^k_i = prod (k_i - 1)!! / (d (d+2) ..), 0 where a power is odd."""
-    u, _, mass = product_rule(d, ATOMS, width)
+    u, _, mass = product_rule(d, {"a": ATOMS}, width)
     assert len(u) == width
     np.testing.assert_allclose(np.linalg.norm(u, axis=1), 1.0)
     for powers in product(range(degree + 1), repeat=d):
@@ -147,7 +147,8 @@ def test_the_rules_are_exact_for_polynomials_on_the_sphere(d: int, width: int, d
 def test_outer_nodes_carry_the_moments_of_their_law(
     law: OuterLaw, variance: float, width: int
 ) -> None:
-    _, a, mass = product_rule(2, law, width)
+    _, values, mass = product_rule(2, {"a": law}, width)
+    a = values["a"]
     assert mass.sum() == pytest.approx(1.0, rel=1e-14)
     assert a @ mass == pytest.approx(law.mean, abs=1e-7)  # panels of unequal size: not symmetric
     assert (a - law.mean) ** 2 @ mass == pytest.approx(variance, rel=1e-7)
@@ -160,7 +161,8 @@ def test_outer_nodes_carry_the_moments_of_their_law(
 
 
 def test_atoms_are_exact() -> None:
-    _, a, mass = product_rule(3, ATOMS, 36)
+    _, values, mass = product_rule(3, {"a": ATOMS}, 36)
+    a = values["a"]
     assert sorted(set(a)) == [-1.0, 2.0]
     assert mass[a == 2.0].sum() == pytest.approx(0.5, rel=1e-14)
 
@@ -169,8 +171,8 @@ def test_atoms_are_exact() -> None:
 @pytest.mark.parametrize("width", [1, 3, 100, 5000])
 @quiet
 def test_the_nearest_product_is_not_far(d: int, width: int) -> None:
-    u, a, mass = product_rule(d, NORMAL, width)
-    assert len(u) == len(a) == len(mass)
+    u, values, mass = product_rule(d, {"a": NORMAL}, width)
+    assert len(u) == len(values["a"]) == len(mass)
     assert (mass > 0).all()
     if width >= 100:
         assert 0.5 * width < len(mass) < 2 * width
@@ -178,9 +180,9 @@ def test_the_nearest_product_is_not_far(d: int, width: int) -> None:
 
 def test_another_width_is_told_and_a_missing_rule_refused() -> None:
     with pytest.warns(Notice, match=r"solver.width = 100: the quadrature takes 17 directions x 6"):
-        product_rule(2, NORMAL, 100)
+        product_rule(2, {"a": NORMAL}, 100)
     with pytest.raises(InputError, match='no rule for d = 5; give "sobol"'):
-        product_rule(5, NORMAL, 100)
+        product_rule(5, {"a": NORMAL}, 100)
     with pytest.raises(InputError, match="no rule for normal weights"):
         drawn(Normal(1.0, 2), "quadrature")
 
@@ -205,7 +207,7 @@ def test_nodes_of_the_whitened_law_are_even_in_v_whatever_the_covariance(
 @pytest.mark.parametrize(("d", "count"), [(2, 40), (3, 2 * 20**2), (4, 16 * 10**3)])
 def test_a_law_between_the_nodes_is_told(d: int, count: int) -> None:
     """One spacing wide: mass to 2e-8; narrower: a notice."""
-    nodes = spacing(d, ATOMS, 2 * count)
+    nodes = spacing(d, {"a": ATOMS}, 2 * count)
     mean, metric = np.ones(d) / np.sqrt(d), BatchNormMetric(np.eye(d))
 
     def started(width: float) -> Neurons:
@@ -225,10 +227,10 @@ def test_a_law_between_the_nodes_is_told(d: int, count: int) -> None:
 @quiet
 def test_the_spacing_is_that_of_the_directions(d: int, width: int) -> None:
     """None is further from its nearest; that is 0.7 of it in S^3, and less where s is near 1/2."""
-    u, _, _ = product_rule(d, ATOMS, width)
+    u, _, _ = product_rule(d, {"a": ATOMS}, width)
     u = np.unique(u.round(12), axis=0)
     closest = np.arccos(np.clip(np.sort(u @ u.T, axis=1)[:, -2], -1, 1))
-    assert 0.55 < closest.max() / spacing(d, ATOMS, width) < 1 + 1e-6
+    assert 0.55 < closest.max() / spacing(d, {"a": ATOMS}, width) < 1 + 1e-6
 
 
 def test_a_configuration_is_drawn_with_its_own_seed(neurons: Make) -> None:
