@@ -101,6 +101,10 @@ def test_the_defect_is_relative_to_what_the_energy_has_fallen(session: Make) -> 
     state = session().initial_state()
     state.start_energy, state.dissipated = 2.0, 0.9
     assert diagnostics.defect(state, 1.0) == pytest.approx(0.1)
+    # an energy that has not fallen, or has risen, is off by all that should have been dissipated
+    assert diagnostics.defect(state, 2.0) == pytest.approx(1.0)
+    assert diagnostics.defect(state, 2.9) == pytest.approx(2.0)
+    state.dissipated = 0.0
     assert np.isnan(diagnostics.defect(state, 2.0))
 
 
