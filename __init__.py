@@ -6,9 +6,12 @@ __version__ = "0.1.0"  # the only place; setup.cfg reads it from here without im
 
 if TYPE_CHECKING:  # what editors and type checkers read
     from .api import compare as compare
+    from .api import converge as converge
     from .api import open as open
     from .api import solve as solve
+    from .api import verify as verify
     from .io.comparison import Comparison as Comparison
+    from .io.convergence import Convergence as Convergence
     from .io.run import Run as Run
     from .kernels.errors import InputError as InputError
     from .kernels.errors import Notice as Notice
@@ -24,9 +27,12 @@ else:  # what runs; tests/test_facade.py holds the two equal
 
     _HOMES = {
         "compare": ".api",
+        "converge": ".api",
         "open": ".api",
         "solve": ".api",
+        "verify": ".api",
         "Comparison": ".io.comparison",
+        "Convergence": ".io.convergence",
         "Run": ".io.run",
         "InputError": ".kernels.errors",
         "Notice": ".kernels.errors",

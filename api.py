@@ -6,17 +6,19 @@ run = bnflow.solve(data=(x, y))                         # one's own rows
 run = bnflow.solve(data=x, target=lambda x: x[:, 0] ** 2)
 run = bnflow.open("runs/first")
 bnflow.compare("runs/first", "runs/second").summary()   # how far apart two runs of one problem are
+bnflow.converge("config.toml").summary()   # observed orders and error bars, from coarser grids
+bnflow.verify("quick").passed              # known answers, on this machine
 """
 
 from __future__ import annotations
 
-import errno
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,43 +26,27 @@ from threadpoolctl import threadpool_limits
 
 from .io.bar import Bar
 from .io.comparison import Comparison, compare_runs
+from .io.convergence import Convergence, convergence
 from .io.datafile import read_table
 from .io.health import describe_folder
-from .io.provenance import collect
+from .io.job import Callback, Job, Progress
 from .io.run import SHADOW, Run
-from .io.store import Store, is_run
-from .kernels.errors import InputError, Notice, NumericalFailure
+from .io.store import is_run
+from .kernels.errors import InputError, Notice
 from .pde.config import Config, load_config
 from .pde.config.data import FileData
 from .pde.config.shadow import shadow
 from .pde.config.target import FileTarget
 from .pde.cost import Cost, cost
-from .pde.frame import AnyLayout, Frame
 from .pde.given import Function, Given, configured
 from .pde.network.table import Table
 from .pde.particles.session import NeuronPlan
+from .pde.refinement import LEAST_LEVELS, refinement, sessions
 from .pde.session import AnySession, Plan, plan_of, prepare
-from .pde.stepping.loop import Report
+from .pde.verification import CHECKS, Check, Finding, Level, Result, Verification, at_most
+from .pde.verification import verify as verify_checks
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Source = str | PathLike[str] | Mapping[str, Any] | Config | None
-Callback = Callable[[Frame], object]
-
-
-class Progress(Protocol):
-    """What a display of the progress is told."""
-
-    def start(self, problem_text: str, t: float, end: float) -> None:
-        """The run begins, or goes on, at time t."""
-
-    def step(self, t: float, step: int, dt: float, risk: float, defect: float) -> None:
-        """A step has been taken."""
-
-    def saved(self, t: float) -> None:
-        """A time has been saved."""
-
-    def finish(self) -> None:
-        """The run has ended, well or not."""
 
 
 def solve(
@@ -133,8 +119,8 @@ def _solved(
         warnings.warn(f"{out} is already complete", Notice, stacklevel=3)
         return stored
     with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
-        job = _Job(prepare(settings, given), given.table, display, callback, interrupt)
-        return job.in_memory() if out is None else job.on_disk(out, stored is not None)
+        job = Job(prepare(settings, given), given.table, display, callback, interrupt)
+        return job.run(out, stored is not None)
 
 
 def open(path: str | PathLike[str]) -> Run:
@@ -155,6 +141,63 @@ def compare(
     """
     first, second = (run if isinstance(run, Run) else open(run) for run in (a, b))
     return compare_runs(first, second, inputs)
+
+
+def converge(
+    config: Source = None,
+    levels: int = LEAST_LEVELS,
+    out: str | PathLike[str] | None = None,
+    *,
+    data: Any = None,
+    target: Any = None,
+    initial_density: Function | None = None,
+    progress: Progress | bool | None = None,
+    **overrides: Any,
+) -> Convergence:
+    """Solve a configuration on grids that halve jointly, the finest its own; orders and error bars.
+
+    levels : how many, 3 or more; both cells and a_cells must halve so often, to 4 at least
+    out : folder for the runs, level-1 (coarsest), level-2, ..; what is complete there is not run
+        again. None keeps them in memory
+    The other arguments : as in `solve`
+
+    Raises InputError where the cells do not halve, or the method has none.
+    """
+    settings, given = _settings(config, data, target, initial_density, overrides)
+    configs = refinement(settings, levels)
+    given = _with_rows(settings, given)
+    folders = [None if out is None else Path(out) / f"level-{k + 1}" for k in range(levels)]
+    pairs = zip(folders, configs, strict=True)
+    stored = [None if folder is None else _stored(folder, each) for folder, each in pairs]
+    display = Bar() if progress is True else progress or None
+    runs = []
+    with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        for session, folder, found in zip(sessions(configs, given), folders, stored, strict=True):
+            _refuse_changed_rows(found, given.table)
+            if found and found.status == "complete" and found.config == session.config:
+                runs.append(found)
+                continue
+            job = Job(session, given.table, display)
+            runs.append(job.run(folder, found is not None))
+    return convergence(runs)
+
+
+def verify(
+    level: Level = "standard",
+    backend: str = "auto",
+    *,
+    report: Callable[[Result], None] | None = None,
+) -> Verification:
+    """Hold the solver against known answers on this machine.
+
+    level : "quick" (below a minute), "standard", or "full"; each has the checks of those before
+    report : called with every result as it comes
+
+    A check that cannot be made here is skipped, with the reason, and counted. Raises InputError for
+    an unknown level and for a backend that cannot run here.
+    """
+    with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        return verify_checks(level, backend, (*CHECKS, _STORED), report)
 
 
 def plan(config: Source = None, **overrides: Any) -> Plan | NeuronPlan:
@@ -265,130 +308,27 @@ def _refuse_changed_rows(stored: Run | None, table: Table | None) -> None:
     )
 
 
-class _Job:
-    """A session on its way through its saved times, shown, stored and interruptible."""
-
-    def __init__(
-        self,
-        session: AnySession,
-        table: Table | None,
-        progress: Progress | None,
-        callback: Callback | None,
-        interrupt: Literal["return", "raise"],
-    ) -> None:
-        self.session, self.table, self.progress = session, table, progress
-        self.callback, self.interrupt = callback, interrupt
-        self.text = session.config.to_toml()
-
-    def in_memory(self) -> Run:
-        """Solve, and keep every frame but for its restart state."""
-        frames: list[Frame] = []
-        driver = self.session.driver(report=_reporter(self.progress))
-        layout, status = self._layout(driver), "complete"
-        try:
-            with _Shown(self.progress, self.session, driver.state.time):
-                for frame in driver.frames():
-                    frames.append(replace(frame, restart={}))
-                    self._saved(frames[-1])
-        except KeyboardInterrupt:
-            if self.interrupt == "raise" or not frames:
-                raise
-            status = "stopped"
-            _tell_interruption(frames[-1].time, "the run ends there")
-        return Run.from_frames(layout, frames, self.text, self._provenance(), status)
-
-    def on_disk(self, out: Path, resume: bool) -> Run:
-        """Solve into a folder, or go on with the run that is there."""
-        store, driver, last = self._opened(out, resume)
-        try:
-            with store, _Shown(self.progress, self.session, driver.state.time):
-                self._fill(store, driver, last)
-        except KeyboardInterrupt:
-            if self.interrupt == "raise" or not len(store.trajectory):
-                raise
-            _tell_interruption(store.trajectory.time[-1], "the same call goes on from there")
-        return Run.from_directory(out)
-
-    def _opened(self, out: Path, resume: bool) -> tuple[Store, Any, int]:
-        provenance = self._provenance()
-        if resume:
-            store = Store.reopen(out, config_toml=self.text, provenance=provenance)
-            restart = store.last_restart()
-            driver = self.session.driver(restart, _reporter(self.progress))
-            return store, driver, -1 if restart is None else driver.state.step
-        driver = self.session.driver(report=_reporter(self.progress))
-        layout = self._layout(driver)
-        store = Store.create(out, layout=layout, config_toml=self.text, provenance=provenance)
-        return store, driver, -1
-
-    def _fill(self, store: Store, driver: Any, last: int) -> None:
-        try:
-            for frame in driver.frames():
-                if frame.step > last:
-                    _append(store, frame)
-                self._saved(frame)
-        except NumericalFailure:
-            store.close("failed")
-            raise
-
-    def _layout(self, driver: Any) -> AnyLayout:
-        session: Any = self.session  # a session and its own driver fit each other
-        layout: AnyLayout = session.layout(driver.state)
-        return layout
-
-    def _saved(self, frame: Frame) -> None:
-        if self.progress is not None:
-            self.progress.saved(frame.time)
-        if self.callback is not None:
-            self.callback(frame)
-
-    def _provenance(self) -> dict[str, Any]:
-        config = self.session.config
-        made = collect(config.run.seed, self.session.flow.kernels.name, config.run.dtype)
-        if self.table is not None:
-            made["data_digest"] = self.table.digest
-            made["data_path"] = None if config.data_path is None else str(config.data_path)
-        return made
+def _resume_from_disk(backend: str) -> list[Finding]:
+    """A run whose end has grown goes on from its folder, bitwise as one that never stopped."""
+    keys: dict[str, Any] = {
+        "solver.cells": 16,
+        "solver.a_cells": 16,
+        "time.save": [1.0],
+        "run.backend": backend,
+    }
+    whole = solve(None, **{**keys, "time.end": 2.0})
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        solve(None, folder, **{**keys, "time.end": 1.0})
+        parts = solve(None, folder, **{**keys, "time.end": 2.0})
+        off = np.abs(parts.density(2.0) - whole.density(2.0)).max()
+    return [at_most("density's difference", float(off), 0.0)]
 
 
-def _append(store: Store, frame: Frame) -> None:
-    try:
-        store.append(frame)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise  # what was saved is whole; the run goes on when there is room
-        raise InputError(
-            f"{store.path}: cannot write ({error.strerror or error}); what was saved is whole, "
-            "the same command goes on from there"
-        ) from None
-
-
-class _Shown:
-    """Start and end of the progress display around a computation."""
-
-    def __init__(self, progress: Progress | None, session: AnySession, time: float) -> None:
-        self.progress, self.session, self.time = progress, session, time
-
-    def __enter__(self) -> None:
-        if self.progress is not None:
-            self.progress.start(self.session.describe(), self.time, self.session.config.time.end)
-
-    def __exit__(self, *_: object) -> None:
-        if self.progress is not None:
-            self.progress.finish()
-
-
-def _tell_interruption(time: float, then: str) -> None:
-    warnings.warn(
-        f"interrupted; the last saved time is t = {time:.6g}, {then}", Notice, stacklevel=4
-    )
-
-
-def _reporter(progress: Progress | None) -> Any:
-    if progress is None:
-        return None
-
-    def tell(report: Report) -> None:
-        progress.step(report.time, report.step, report.dt, report.risk, report.defect)
-
-    return tell
+_STORED = Check(
+    "resume-stored",
+    "storage",
+    "a run continued from its files is bitwise the uninterrupted one",
+    "quick",
+    _resume_from_disk,
+)

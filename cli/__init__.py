@@ -1,7 +1,7 @@
 """The command line: `bnflow VERB ...`, one module a verb, loaded only when it is asked for.
 
 Exit codes: 0 done; 2 bad input, told in one line; 3 stopped early but resumable; 4 numerical
-failure; 5 is kept for a failed verification. Notices are `note: ...` lines on the error stream.
+failure; 5 a failed verification. Notices are `note: ...` lines on the error stream.
 
 The module of a verb offers `add_arguments(parser)` and `run(arguments) -> exit code`.
 """
@@ -19,7 +19,7 @@ from typing import Any
 from .. import __version__
 from .parser import Misuse, Parser
 
-DONE, BAD_INPUT, STOPPED, FAILED = 0, 2, 3, 4
+DONE, BAD_INPUT, STOPPED, FAILED, UNVERIFIED = 0, 2, 3, 4, 5
 INTERRUPTED = 130  # as shells report it, where there is nothing to resume
 
 VERBS = {
@@ -27,13 +27,15 @@ VERBS = {
     "info": "what a run is and what it measured",
     "plot": "figures of a run",
     "compare": "how far apart two runs of one problem are",
+    "converge": "observed orders and error bars of a config, from grids that halve",
+    "verify": "hold the solver against known answers, on this machine",
     "doctor": "this machine, the cost of a config, the health of a run",
     "schema": "every key of a config: type, default, allowed values, meaning",
     "examples": "list, print or copy the packaged examples",
 }
 LATER_VERBS = (
-    *("resume", "movie", "report", "export", "pack", "converge", "sweep"),
-    *("sweep-table", "sweep-plot", "study", "depth", "bench", "verify", "cite"),
+    *("resume", "movie", "report", "export", "pack", "sweep"),
+    *("sweep-table", "sweep-plot", "study", "depth", "bench", "cite"),
 )
 
 _DESCRIPTION = f"""\

@@ -1,4 +1,4 @@
-"""The density against weighted quadrature neurons, integrated independently (see conftest).
+"""The density against weighted quadrature neurons, integrated independently (`pde.exact`).
 
 The reference shares no code with the package: its kernel is a Fourier series (circle) or explicit
 rows (sphere), its clock classical RK4. Its own error, by refinement, is below 3e-5 relative.

@@ -1,7 +1,7 @@
 """Networks of finite width against the density, an independent integration, and the law of width.
 
 Grid and particles share kernels, so their agreement alone proves little: the first tests compare
-particles with neurons that were integrated by a program of their own (see conftest).
+particles with neurons that were integrated by a program of their own (`pde.exact`).
 """
 
 import numpy as np
