@@ -99,6 +99,7 @@ def _write_grid(
     group: Any, layout: Layout, a_first: int, a_count: int
 ) -> dict[str, tuple[str, ...]]:
     """Dimensions of a grid; returns the coordinates on them that are still to be written."""
+    group.attrs["directions_of_grid"] = layout.coordinates
     scales = {"panel": layout.panel, **{name: layout.xi for name in sphere_dims(layout)[1:]}}
     scales |= {"a": a_axis(layout, a_first, a_count), "a_initial": layout.a_values}
     _write_dimensions(group, layout, scales)
@@ -149,6 +150,7 @@ def _read_grid(group: Any, shared: dict[str, Any]) -> Layout:
         xi=group["xi1"][()],
         a_values=group["a_initial"][()],
         a_width=None if width is None else float(width),
+        coordinates=str(group.attrs.get("directions_of_grid", "raw")),
         **{name: group[name][()] for name in arrays},
         **shared,
     )

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from .reference.activations import Remainder
 
 Array = NDArray[Any]
-Scheme = Literal["upwind", "muscl"]
+Scheme = Literal["upwind", "muscl", "weno"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Connectivity:
 
     panel, axis, side : (2d, d-1, 2) int - the neighbour of [panel, axis, side]: its panel, which of
         its axes is normal to the shared edge, and on which side of it the edge lies
-    ghost_weights : (n, n) - interpolation along each tangential axis from the neighbour's layer
-        next to the edge onto the continuation of one's own coordinate lines
+    ghost_weights : (layers, n, n) - interpolation along each tangential axis from the neighbour's
+        layers, the one next to the edge first, onto the continuation of one's own coordinate lines
     """
 
     panel: NDArray[np.intp]
@@ -43,16 +43,51 @@ class Connectivity:
 
 
 @dataclass(frozen=True)
+class Stencil:
+    """Constant coefficients of a gradient on the grid (see `reference.diffusion`).
+
+    dual : (d-1, d, 2d, n, .., n) - ambient gradient at a cell centre per unit of difference between
+        the two neighbours along each axis
+    speed : (d-1, d-1, 2d, n, .., n) - the same in a frame in which the mobility is the identity
+    cross : one array an axis, (d, 2d, n, .., n+1, .., n) - weight of the sum of the two cells'
+        gradients in the flux through a face; compact : the same without d - weight of the
+        difference of their values
+    """
+
+    dual: Array
+    speed: Array
+    cross: Sequence[Array]
+    compact: Sequence[Array]
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What drives the density at a temperature > 0, beside its own logarithm.
+
+    temperature : tau; h : (2d, n, .., n) at the cell centres, frozen over a step
+    """
+
+    temperature: float
+    h: Array
+
+
+@dataclass(frozen=True)
 class Velocity:
     """Velocity of the density, frozen over a step.
 
     faces : one array an axis, (2d, n, .., n+1, .., n) - integral over each face of the velocity per
         unit of `a` in the direction of growing coordinate; empty where directions do not move
     outer : (2d, n, .., n) or None - velocity da/dt of each direction's column; None: a is frozen
+    ridge : the potential has ridge a^2/2 besides, and da/dt therefore -outer_rate ridge a
+    outer_rate : mobility of a, which `outer` has inside
+    heat : None at temperature 0
     """
 
     faces: Sequence[Array]
     outer: Array | None
+    ridge: float = 0.0
+    outer_rate: float = 1.0
+    heat: Heat | None = None
 
 
 class Kernels(Protocol):
@@ -111,6 +146,50 @@ class Kernels(Protocol):
 
         `out` may be `base`, never `rho`. volume (2d, n, .., n) of the unit sphere.
         """
+        ...
+
+    def thermal_transport(
+        self,
+        out: Array,
+        rho: Array,
+        base: Array | None,
+        weights: tuple[float, float],
+        dt: float,
+        velocity: Velocity,
+        volume: Array,
+        a_values: Array,
+        a_width: float | None,
+        scheme: Scheme,
+        connectivity: Connectivity,
+        stencil: Stencil,
+    ) -> None:
+        """The same stage at a temperature > 0: along -grad(a h + ridge a^2/2 + tau log rho)."""
+        ...
+
+    def thermal_outflow(
+        self,
+        out: Array,
+        rho: Array,
+        velocity: Velocity,
+        volume: Array,
+        a_values: Array,
+        a_width: float | None,
+        connectivity: Connectivity,
+        stencil: Stencil,
+    ) -> float:
+        """Largest share of a cell that leaves it in unit time; `out`, of rho's shape, is filled."""
+        ...
+
+    def thermal_dissipation(
+        self,
+        rho: Array,
+        velocity: Velocity,
+        a_values: Array,
+        a_width: float | None,
+        connectivity: Connectivity,
+        stencil: Stencil,
+    ) -> Array:
+        """(2d, n, .., n): sum over a of rho |grad(a h + ridge a^2/2 + tau log rho)|^2."""
         ...
 
     def memory(self) -> int:

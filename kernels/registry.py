@@ -12,6 +12,7 @@ from importlib import import_module
 
 from .contract import Kernels
 from .errors import InputError
+from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
 from .reference.moments import moments
@@ -29,6 +30,9 @@ class NumpyKernels:
     face_velocities = staticmethod(face_velocities)
     outflow = staticmethod(outflow)
     transport = staticmethod(transport)
+    thermal_transport = staticmethod(thermal_transport)
+    thermal_outflow = staticmethod(thermal_outflow)
+    thermal_dissipation = staticmethod(thermal_dissipation)
 
     def memory(self) -> int:
         """Bytes of the machine's memory."""

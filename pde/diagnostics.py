@@ -1,9 +1,11 @@
 """Audits of a density: what must hold, and what a reader wants to know, at every saved time.
 
-    mass = int rho,   F = R,   D = int (h^2 [a moves] + a^2 |grad_g h|^2 [w moves]) drho = -dF/dt
+    mass = int rho,   F = R + lambda/2 int a^2 drho + tau int rho log rho dvol_g da
+    D = int (k_a (d_a mu)^2 + k_w |grad_g mu|^2) drho,   mu = a h + lambda a^2/2 + tau log rho
     dissipation defect(t) = |F(0) - F(t) - int_0^t D ds| / (F(0) - F(t))
     entropy = int rho log rho dvol_g da
 
+dF/dt = -D, and + tau' entropy where tau depends on time. Without noise D is of moments of a.
 At tau = 0 the limit is a measure: `unresolved_mass` is the mass in ridges below three cells wide,
 where a density plot is not to be trusted (risk and moments still are).
 Source: Ma and Ying, arXiv 2110.08725 (dissipation along the flow).
@@ -27,14 +29,31 @@ ROUNDING = 1e-12  # of the energy: a smaller fall is noise
 TRACE_MASS = 1e-9  # of the mass: less than this in a column of a does not count as reached
 
 
-def dissipation(flow: Flow, field: Field, moments: Array) -> float:
-    """D = -dF/dt along the flow."""
+def dissipation(flow: Flow, field: Field, moments: Array, state: State | None = None) -> float:
+    """D = -dF/dt along the flow; what is not trained has no part in it.
+
+    state : of the density, whose logarithm counts where there is noise
+    """
+    tau = 0.0 if state is None else flow.problem.temperature.at(state.time)
+    if state is not None and tau > 0:
+        return flow.thermal_dissipation(state, flow.heated(field.velocity, field.h, tau))
     rate = np.zeros_like(field.h)
     if flow.problem.trains_outer:
-        rate += field.h**2 * moments[0]
+        rate += flow.problem.rates.outer * field.h**2 * moments[0]
+        if ridge := flow.problem.ridge:
+            pull = 2 * field.h * moments[1] + ridge * moments[2]
+            rate += flow.problem.rates.outer * ridge * pull
     if flow.problem.trains_inner:
-        rate += field.slope_square * moments[2]
+        rate += flow.problem.rates.inner * field.slope_square * moments[2]
     return float((rate * flow.cell_volume).sum())
+
+
+def free_energy(flow: Flow, state: State, field: Field, moments: Array) -> float:
+    """F, at the temperature of the state's time."""
+    energy, tau = field.risk, flow.problem.temperature.at(state.time)
+    if ridge := flow.problem.ridge:
+        energy += 0.5 * ridge * float((moments[2] * flow.cell_volume).sum())
+    return energy + tau * entropy(flow, state) if tau > 0 else energy
 
 
 def defect(state: State, energy: float) -> float:
@@ -56,16 +75,17 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     reached = np.abs(state.axis.values[along > TRACE_MASS])
     known = isinstance(flow.problem.data, Population)
     v = flow.whitened.reshape(-1, flow.problem.dimension)
+    energy = free_energy(flow, state, field, moments)
     values: dict[str, float | Array] = {
         "risk": field.risk,
         "test_risk": flow.interaction.test_risk(cell_mass[1]),
         "population_risk": field.risk if known else float("nan"),
-        "free_energy": field.risk,
+        "free_energy": energy,
         "entropy": entropy(flow, state),
         "mass": float(cell_mass[0].sum()),
         "min_density": float(state.rho.min()),
-        "dissipation": dissipation(flow, field, moments),
-        "dissipation_defect": defect(state, field.risk),
+        "dissipation": dissipation(flow, field, moments, state),
+        "dissipation_defect": defect(state, energy),
         "sup_h": float(np.abs(field.h).max()),
         "a_mean": float(cell_mass[1].sum()),
         "a_second_moment": float(cell_mass[2].sum()),

@@ -31,6 +31,7 @@ class Layout:
     input_basis : (d, raw inputs) or None - principal directions, where raw inputs are projected
     input_centre : (raw inputs,) or None - mean removed before that projection
     target_shift, target_scale : the network learns (y - shift) / scale
+    coordinates : "raw" or "whitened": which of the two directions panel and xi are the grid of
     """
 
     panel: NDArray[np.int64]
@@ -46,6 +47,7 @@ class Layout:
     input_centre: Array | None = None
     target_shift: float = 0.0
     target_scale: float = 1.0
+    coordinates: str = "raw"
 
     @property
     def dimension(self) -> int:

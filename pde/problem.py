@@ -1,6 +1,8 @@
 """What is solved: network, data, target, loss and initial law, validated and immutable.
 
-    rho_t = div_g(rho grad_g Psi),   Psi(v, a) = a h(v; rho),   rho(0) = law of u x law of a
+    rho_t = div_g(rho grad_g Psi) + tau lap_g rho,   Psi(v, a) = a h(v; rho) + lambda a^2/2
+
+from rho(0) = law of u x law of a.
 
 A `Problem` is a configuration made concrete: rows drawn or read, moments taken, the metric known.
 It has no grid and no clock. Source of the equation: Ma and Ying, arXiv 2110.08725.
@@ -20,6 +22,7 @@ from .config.data import ArraysData, FileData
 from .config.data import Population as PopulationData
 from .config.data import Sampled as SampledData
 from .config.text import size
+from .geometry.chart import Induced
 from .geometry.metric import BatchNormMetric
 from .given import Function, Given
 from .network.activations import Activation, activation
@@ -31,10 +34,22 @@ from .network.loss import Loss, loss
 from .network.table import prepare_table
 from .network.target import Target, Teacher
 from .network.target import target as target_of
+from .temperature import Temperature
 
 Array = NDArray[np.float64]
 
 COPIES_DRAWN = 3  # of the rows: as drawn, coloured and whitened
+
+
+NOISELESS = Temperature.of(0.0)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Mobilities k_a, k_w of the two layers, beside those of the metric."""
+
+    outer: float = 1.0
+    inner: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,8 @@ class Problem:
     target : None where targets come with the rows
     inner_law, outer_law : of u and of a at the start, unless there is a
     density : of both, rho_0(v, a) with respect to dS(v) and da
+    induced : which metric the flow follows, "bn" or, for comparison, "round" in v
+    rates : of the two layers; temperature : of noisy training; ridge : lambda, of lambda a^2/2
     trains_inner, trains_outer : whether w, a move
     normalised : whether there is batch normalization; else the metric serves the data alone
     affine : of the scales and shifts; None where they stay 1 and 0
@@ -62,6 +79,10 @@ class Problem:
     normalised: bool = True
     density: Function | None = None
     affine: AffineLaw | None = None
+    induced: Induced = "bn"
+    rates: Rates = Rates()
+    temperature: Temperature = NOISELESS
+    ridge: float = 0.0
 
     @classmethod
     def from_config(
@@ -94,6 +115,10 @@ class Problem:
             network.batch_norm,
             _density(config, given),
             AffineLaw.from_config(config),
+            network.metric,
+            Rates(config.training.rates.a, config.training.rates.w),
+            Temperature.of(config.training.temperature),
+            config.training.ridge,
         )
 
     @property

@@ -18,8 +18,9 @@ from ..kernels import select
 from ..kernels.errors import InputError
 from .config import Config
 from .config.text import size
-from .density.flow import Flow
-from .density.state import FIELDS_HELD, State
+from .density.flow import Flow, fields_held
+from .density.potential import check_noise
+from .density.state import State
 from .frame import AnyLayout, Layout
 from .given import Given
 from .network.data import Samples
@@ -49,9 +50,13 @@ class Session:
         """Build problem and grid. Raises InputError for what cannot be run."""
         kernels = select(config.run.backend)
         problem = Problem.from_config(config, given, kernels.memory())
+        solver = config.solver
+        assert solver.coordinates != "ellipsoid"  # of particles, as the config has checked
         _refuse_too_large(config, problem, kernels.memory())
         return cls(
-            config, problem, Flow(problem, config.solver.cells, config.solver.scheme, kernels)
+            config,
+            problem,
+            Flow(problem, solver.cells, solver.scheme, kernels, solver.coordinates),
         )
 
     def initial_state(self) -> State:
@@ -68,7 +73,7 @@ class Session:
         """A driver at the start, or at a stored state."""
         config = self.config
         state = self.initial_state() if restart is None else State.unpacked(restart)
-        return Driver(
+        driver = Driver(
             self.flow,
             state,
             StepControl(config.time.cfl, config.solver.tolerance),
@@ -77,6 +82,9 @@ class Session:
             stop_risk=config.time.stop.risk,
             report=report,
         )
+        if restart is None:
+            check_noise(self.problem, driver.field.h, state.axis)
+        return driver
 
     def layout(self, state: State) -> Layout:
         """The coordinates of the run's fields, for a state at the start."""
@@ -86,7 +94,7 @@ class Session:
             panel=np.arange(2 * self.problem.dimension),
             xi=flow.sphere.xi_centres,
             cell_volume=flow.cell_volume,
-            direction_raw=flow.sphere.centres,
+            direction_raw=flow.raw,
             direction_whitened=flow.whitened,
             a_values=state.axis.values,
             a_width=state.axis.cell_width,
@@ -96,15 +104,18 @@ class Session:
             input_centre=data.centre,
             target_shift=rows.shift if rows else 0.0,
             target_scale=rows.scale if rows else 1.0,
+            coordinates=flow.chart.coordinates,
         )
 
     def describe(self) -> str:
         """One line for the head of a progress display."""
         solver, d = self.config.solver, self.problem.dimension
         cells = " x ".join([str(2 * d), *[str(solver.cells)] * (d - 1)])
+        seen = "whitened " if solver.coordinates == "whitened" else ""
+        sums, kernels = self.flow.interaction.description(), self.flow.kernels.name
         return (
-            f"{self.problem.activation.label} network, d = {d}, {cells} directions, "
-            f"{solver.scheme}, {self.flow.interaction.description()}, {self.flow.kernels.name}"
+            f"{self.problem.activation.label} network, d = {d}, {cells} {seen}"
+            f"directions, {solver.scheme}, {sums}, {kernels}"
         )
 
 
@@ -114,7 +125,8 @@ def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
     listed = problem.outer_law.atoms is not None and not problem.trains_outer
     a_cells = len(problem.outer_law.atoms or ()) if listed else solver.a_cells
     directions = 2 * d * solver.cells ** (d - 1)
-    needed = 8 * directions * (FIELDS_HELD * a_cells + DIRECTION_NUMBERS * d * d)
+    held = fields_held(solver.scheme, not problem.temperature.zero) * a_cells
+    needed = 8 * directions * (held + DIRECTION_NUMBERS * d * d)
     if isinstance(problem.data, Samples):
         needed += 8 * (d + 3) * len(problem.data.inputs)
     if needed > memory:
@@ -129,17 +141,20 @@ def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
 class Plan:
     """What a run will take.
 
-    directions, a_cells : the grid; field_bytes : of one density; pairs : (direction, row) pairs a
-    step, 0 without rows; steps : at the first step's length; an estimate, as a grows
+    directions, a_cells : the grid; field_bytes : of one density; fields : densities in memory
+    pairs : (direction, row) pairs a step, 0 without rows; steps : at the first step's length; an
+    estimate, as a grows; bound : what bounds that length
     """
 
     description: str
     directions: int
     a_cells: int
     field_bytes: int
+    fields: int
     pairs: int
     steps: int
     saves: int
+    bound: str = "the start"
 
     def lines(self) -> list[str]:
         """The plan for people."""
@@ -147,10 +162,10 @@ class Plan:
         lines = [
             self.description,
             f"cells      {self.directions:,} directions x {self.a_cells} of a = {cells:,}",
-            f"memory     {size(FIELDS_HELD * self.field_bytes)} "
-            f"({FIELDS_HELD} densities of {size(self.field_bytes)})",
+            f"memory     {size(self.fields * self.field_bytes)} "
+            f"({self.fields} densities of {size(self.field_bytes)})",
             f"disk       {size(self.saves * self.field_bytes)} for {self.saves} saved times",
-            f"steps      about {self.steps:,}, at the length that the start allows",
+            f"steps      about {self.steps:,}, at the length that {self.bound} allows",
         ]
         if self.pairs:
             lines.insert(2, f"pairs      {self.pairs:,} of direction and row a step")
@@ -214,7 +229,13 @@ def plan(session: Session) -> Plan:
     """What the run of a session on a grid will take, from its first field."""
     flow, config = session.flow, session.config
     state = session.initial_state()
-    rate = flow.rate(flow.field(state).velocity, state.axis)
+    rate, bound = flow.rate(flow.field(state).velocity, state.axis) / config.time.cfl, "the start"
+    if not flow.problem.temperature.zero:
+        control = StepControl(config.time.cfl, config.solver.tolerance)
+        tau = flow.problem.temperature.highest(0.0, config.time.end)
+        damped = control.damped(rate * config.time.cfl, flow.diffusion_rate(tau, state.axis))
+        if damped * rate < 1 - 1e-6:
+            rate, bound = 1 / damped, "the diffusion of training.temperature"
     data = session.problem.data
     directions = int(np.prod(flow.sphere.shape))
     rows = len(data.inputs) if isinstance(data, Samples) else 0
@@ -223,7 +244,9 @@ def plan(session: Session) -> Plan:
         directions,
         state.axis.count,
         int(state.rho.nbytes),
+        fields_held(flow.scheme, not flow.problem.temperature.zero),
         rows * directions // 2,
-        max(1, math.ceil(config.time.end * rate / config.time.cfl)),
+        max(1, math.ceil(config.time.end * rate)),
         len(config.time.saves()),
+        bound,
     )

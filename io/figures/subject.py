@@ -1,7 +1,7 @@
 """What the figures draw, computed from a run: circles, maps of cells, teachers, targets, remarks.
 
 Raw directions u = w/|w| and whitened ones v = S^(1/2) u / |S^(1/2) u| are both on the unit sphere;
-densities live on the raw one, where the Riemannian volume is uniform.
+densities are drawn over the raw one, whichever of the two the cells are a grid of.
 """
 
 from __future__ import annotations
@@ -25,22 +25,27 @@ POINTS = 500_000  # to spread cells on other axes
 
 def circle(layout: Layout) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], Array]:
     """d = 2: the order of the cells around the circle of u, and the angles of their edges."""
-    u = layout.direction_raw.reshape(-1, 2)
-    angles = np.arctan2(u[:, 1], u[:, 0]) % (2 * np.pi)
+    own = layout.direction_whitened if layout.coordinates == "whitened" else layout.direction_raw
+    angles = _angle(own.reshape(-1, 2))
     order = np.argsort(angles)
     width = 2 * np.pi / len(angles)
     edges = angles[order[0]] - width / 2 + width * np.arange(len(angles) + 1)
+    if layout.coordinates == "whitened":
+        faces = raw(layout, np.stack([np.cos(edges), np.sin(edges)], axis=-1))
+        edges = np.unwrap(_angle(faces))
+        edges[-1] = edges[0] + 2 * np.pi
     return order, edges
 
 
 def cell_of(layout: Layout, u: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
     """Flat index of the cell that holds each raw direction u (.., d)."""
+    p = whitened(layout, u) if layout.coordinates == "whitened" else u
     n, d = len(layout.xi), layout.dimension
-    axis = np.argmax(np.abs(u), axis=-1)
-    centre = np.take_along_axis(u, axis[..., None], -1)[..., 0]
+    axis = np.argmax(np.abs(p), axis=-1)
+    centre = np.take_along_axis(p, axis[..., None], -1)[..., 0]
     index = 2 * axis + (centre > 0)
     rest = np.array([[j for j in range(d) if j != k] for k in range(d)])[axis]
-    others = np.take_along_axis(u, rest, -1)
+    others = np.take_along_axis(p, rest, -1)
     xi = np.arctan(others / np.abs(centre)[..., None])
     cells = np.clip(((xi + np.pi / 4) * (2 * n / np.pi)).astype(int), 0, n - 1)
     for tangential in range(d - 1):
@@ -59,12 +64,18 @@ def refined(layout: Layout) -> tuple[Array, Array]:
     tangents = np.stack(np.meshgrid(*[np.tan(fine)] * (d - 1), indexing="ij"), axis=-1)
     squared = 1 + np.sum(tangents**2, axis=-1)
     volume = _by_cell(np.prod(1 + tangents**2, axis=-1) / squared ** (d / 2), n, each)
-    u = np.empty((2 * d, n ** (d - 1), each ** (d - 1), d))
+    p = np.empty((2 * d, n ** (d - 1), each ** (d - 1), d))
     for panel in range(2 * d):
         axis, side = panel // 2, 1.0 if panel % 2 else -1.0
-        u[panel] = _by_cell(np.insert(tangents, axis, side, axis=-1), n, each)
+        p[panel] = _by_cell(np.insert(tangents, axis, side, axis=-1), n, each)
     shares = np.tile(volume / volume.sum(axis=1, keepdims=True), (2 * d, 1))
-    return whitened(layout, u.reshape(-1, each ** (d - 1), d)), shares
+    points = p.reshape(-1, each ** (d - 1), d)
+    own = layout.coordinates == "whitened"
+    return _unit(points) if own else whitened(layout, points), shares
+
+
+def _angle(u: Array) -> Array:
+    return np.asarray(np.arctan2(u[:, 1], u[:, 0]) % (2 * np.pi))
 
 
 def _by_cell(values: Array, n: int, each: int) -> Array:

@@ -1,6 +1,6 @@
 """What panels tell each other: the one place where data cross a panel edge.
 
-Every exchange is one gather of slabs (one layer of values beside each panel edge) by the
+Every exchange is one gather of slabs (a layer of values beside each panel edge) by the
 connectivity tables. The grid is built so that crossing an edge never flips or transposes the other
 axes, so the gather is the whole exchange; here message passing would stand.
 """
@@ -28,14 +28,14 @@ def edge_layer(rho: Array, depth: int, axes: int) -> Array:
     )
 
 
-def ghost_layer(rho: Array, axes: int, connectivity: Connectivity) -> Array:
-    """Slabs (2d, axes, 2, ..): the neighbours' first layer, on one's own coordinate lines.
+def ghost_layer(rho: Array, axes: int, connectivity: Connectivity, depth: int = 0) -> Array:
+    """Slabs (2d, axes, 2, ..): the neighbours' layer `depth`, on one's own coordinate lines.
 
     The lines of two panels meet an edge at an angle, so each tangential axis is interpolated;
-    negative interpolants are cut (they serve limited slopes, never a flux).
+    negative interpolants are cut (they serve reconstructions, never a flux).
     """
-    ghosts = exchange(edge_layer(rho, 0, axes), connectivity)
+    ghosts = exchange(edge_layer(rho, depth, axes), connectivity)
     for tangential in range(3, 3 + axes - 1):
-        moved = np.moveaxis(ghosts, tangential, -1) @ connectivity.ghost_weights.T
+        moved = np.moveaxis(ghosts, tangential, -1) @ connectivity.ghost_weights[depth].T
         ghosts = np.moveaxis(moved, -1, tangential)
     return np.maximum(ghosts, 0.0)

@@ -30,11 +30,29 @@ def mc_slope(below: Array, above: Array) -> Array:
     return np.maximum(slope, high, out=slope)
 
 
+def mc_states(cells: Array, axis: int) -> tuple[Array, Array]:
+    """States at the low and high faces of all cells along `axis` but the one at either end."""
+    lines = np.moveaxis(cells, axis, 0)
+    difference = np.diff(lines, axis=0)
+    half = mc_slope(difference[:-1], difference[1:])
+    half *= 0.5
+    inner = lines[1:-1]
+    return np.moveaxis(inner - half, 0, axis), np.moveaxis(inner + half, 0, axis)
+
+
 def balanced_slopes(rho: Array) -> Array:
     """MC slopes along the last axis, 0 at both walls, that add up to 0 in every column."""
     difference = np.diff(rho, axis=-1)
     slope = np.zeros_like(rho)
     slope[..., 1:-1] = mc_slope(difference[..., :-1], difference[..., 1:])
+    return balanced(slope)
+
+
+def balanced(slope: Array) -> Array:
+    """The same with its rising or its falling part scaled down, so that the last axis sums to 0.
+
+    `slope` is overwritten.
+    """
     rising = np.maximum(slope, 0.0)
     slope -= rising  # the falling part
     up = rising.sum(axis=-1, keepdims=True)

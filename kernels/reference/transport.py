@@ -3,17 +3,17 @@
     rho_new = w0 base + w1 (rho - dt [ sum over sphere faces of a U_f q_f / V  +  d_a(u q) ])
 
 U_f is the integral of the unit velocity over a face, u = da/dt of a column. Face states q_f come
-from the upwind cell: its value (`upwind`), or value +- half an MC-limited slope (`muscl`), taken in
-the cell's own panel; on a panel edge each panel gives its own inside state, so both see one flux
-and the mass is kept to rounding. Along a the slopes are balanced (see `limiter`) and the walls are
-closed.
+from the upwind cell, along lines of its own panel: its value (`upwind`), its value +- half an
+MC-limited slope (`muscl`), or a limited WENO value (`weno`). On a panel edge each panel gives its
+own inside state, so both see one flux and the mass is kept to rounding. Along a the departures from
+the cells' values are balanced (see `limiter`); the walls are closed, and beyond them is nothing.
 
 Work goes in blocks of rows that stay in cache; no temporary is larger than a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +21,20 @@ from numpy.typing import NDArray
 
 from ..contract import Connectivity, Scheme, Velocity
 from .halo import edge_layer, exchange, ghost_layer
-from .limiter import balanced_slopes, mc_slope
+from .limiter import balanced, balanced_slopes, mc_states
+from .outer import outer_flux, outer_speed
+from .weno import weno_states
 
 Array = NDArray[np.float64]
 
 BLOCK_CELLS = 32_768  # 256 KiB a temporary
 SUBNORMAL = 1e-290  # far tails decay into numbers without relative precision
+REACH: dict[Scheme, int] = {"upwind": 0, "muscl": 1, "weno": 2}  # neighbours that a state reads
+STATES: dict[Scheme, Callable[[Array, int], tuple[Array, Array]]] = {
+    "upwind": lambda cells, axis: (cells, cells),
+    "muscl": mc_states,
+    "weno": weno_states,
+}
 
 
 def transport(
@@ -48,14 +56,18 @@ def transport(
         part = rho[panels, rows]
         change = np.zeros_like(part)
         for axis, faces in enumerate(velocity.faces):
-            lines = _Lines.through(rho, panels, rows, axis, slabs)
+            lines = _Lines.through(rho, panels, rows, axis, slabs, scheme)
             flux = _upwind(*lines.face_states(), lines.own(faces, panels, rows), a_values)
             along = np.moveaxis(change, 1 + axis, 1)
             along += flux[:, 1:]
             along -= flux[:, :-1]
         change /= volume[panels, rows][..., None]
         if velocity.outer is not None and a_width is not None:
-            _outer_flux(change, part, velocity.outer[panels, rows], a_width, scheme)
+            outer = velocity.outer[panels, rows]
+            if velocity.ridge:
+                _varied_flux(change, part, velocity, outer, a_values, scheme)
+            else:
+                _outer_flux(change, part, outer, a_width, scheme)
         change *= -dt
         change += part
         change *= weights[1]
@@ -84,23 +96,22 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
 
 @dataclass(frozen=True)
 class _Slabs:
-    """What lies beyond every panel edge: the neighbours' cells, for slopes (None: no slopes), and
-    their own states on the shared faces.
+    """What lies beyond every panel edge: layers of the neighbours' cells on one's own lines, as
+    many as a state reads, and the neighbours' own states on the shared faces.
     """
 
-    cells: Array | None
+    layers: list[Array]
     states: Array
 
     @classmethod
     def of(cls, rho: Array, axes: int, scheme: Scheme, connectivity: Connectivity) -> _Slabs:
         if not axes:
-            return cls(None, np.empty(0))
-        first = edge_layer(rho, 0, axes)
-        if scheme == "upwind":
-            return cls(None, exchange(first, connectivity))
-        ghosts = ghost_layer(rho, axes, connectivity)
-        slope = mc_slope(first - edge_layer(rho, 1, axes), ghosts - first)  # towards the edge
-        return cls(ghosts, exchange(first + 0.5 * slope, connectivity))
+            return cls([], np.empty(0))
+        reach = REACH[scheme]
+        inside = [edge_layer(rho, depth, axes) for depth in range(reach, -1, -1)]
+        layers = [ghost_layer(rho, axes, connectivity, depth) for depth in range(reach)]
+        _, outermost = STATES[scheme](np.stack([*inside, *layers], axis=1), 1)  # towards the edge
+        return cls(layers, exchange(outermost[:, 0], connectivity))
 
 
 @dataclass(frozen=True)
@@ -108,26 +119,29 @@ class _Lines:
     """The coordinate lines of one axis through a block, as the second axis of `cells`.
 
     start, stop : the part of the lines that the block has; whole lines but along its own rows
-    low, high : (ghost cells or None, states) beyond the two ends of the lines
+    low, high : (layers of ghost cells, states) beyond the two ends of the lines
     """
 
     axis: int
+    scheme: Scheme
     cells: Array
     start: int
     stop: int
-    low: tuple[Array | None, Array]
-    high: tuple[Array | None, Array]
+    low: tuple[list[Array], Array]
+    high: tuple[list[Array], Array]
 
     @classmethod
-    def through(cls, rho: Array, panels: slice, rows: slice, axis: int, slabs: _Slabs) -> _Lines:
+    def through(
+        cls, rho: Array, panels: slice, rows: slice, axis: int, slabs: _Slabs, scheme: Scheme
+    ) -> _Lines:
         cut = (panels,) if axis == 0 else (panels, rows)  # the rows are the first tangential axis
         ends = []
         for side in range(2):
-            ghosts = None if slabs.cells is None else slabs.cells[:, axis, side][cut]
-            ends.append((ghosts, slabs.states[:, axis, side][cut]))
+            layers = [layer[:, axis, side][cut] for layer in slabs.layers]
+            ends.append((layers, slabs.states[:, axis, side][cut]))
         cells = np.moveaxis(rho[cut], 1 + axis, 1)
         span = (rows.start, rows.stop) if axis == 0 else (0, cells.shape[1])
-        return cls(axis, cells, *span, *ends)
+        return cls(axis, scheme, cells, *span, *ends)
 
     def own(self, faces: Array, panels: slice, rows: slice) -> Array:
         """The block's part of an array on the faces of this axis, along the second axis."""
@@ -149,18 +163,13 @@ class _Lines:
 
     def _states(self, first: int, last: int) -> tuple[Array, Array]:
         """States of the cells first .. last - 1 on their low and high faces."""
-        cells, n = self.cells[:, first:last], self.cells.shape[1]
-        if self.low[0] is None or self.high[0] is None:
-            return cells, cells
-        reach = [self.cells[:, max(first - 1, 0) : min(last + 1, n)]]
-        if first == 0:
-            reach.insert(0, self.low[0][:, None])
-        if last == n:
-            reach.append(self.high[0][:, None])
-        difference = np.diff(np.concatenate(reach, axis=1), axis=1)
-        half = mc_slope(difference[:, :-1], difference[:, 1:])
-        half *= 0.5
-        return cells - half, cells + half
+        reach, n = REACH[self.scheme], self.cells.shape[1]
+        parts = [
+            *(layer[:, None] for layer in reversed(self.low[0][: max(reach - first, 0)])),
+            self.cells[:, max(first - reach, 0) : min(last + reach, n)],
+            *(layer[:, None] for layer in self.high[0][: max(last + reach - n, 0)]),
+        ]
+        return STATES[self.scheme](np.concatenate(parts, axis=1) if reach else parts[0], 1)
 
 
 def _upwind(left: Array, right: Array, measure: Array, a_values: Array) -> Array:
@@ -178,12 +187,37 @@ def _upwind(left: Array, right: Array, measure: Array, a_values: Array) -> Array
 def _outer_flux(change: Array, rho: Array, speed: Array, width: float, scheme: Scheme) -> None:
     """Add d_a(speed rho) to `change`; no flux through the walls."""
     rising = np.greater(speed, 0.0)[..., None]
-    if scheme == "muscl":
-        half = balanced_slopes(rho)
-        half *= 0.5
-        flux = np.where(rising, rho[..., :-1] + half[..., :-1], rho[..., 1:] - half[..., 1:])
-    else:
+    if scheme == "upwind":
         flux = np.where(rising, rho[..., :-1], rho[..., 1:])
+    else:
+        lean = _lean(rho, rising, scheme)
+        flux = np.where(rising, rho[..., :-1] + lean[..., :-1], rho[..., 1:] - lean[..., 1:])
     flux *= (speed / width)[..., None]
     change[..., :-1] += flux
     change[..., 1:] -= flux
+
+
+def _varied_flux(
+    change: Array, rho: Array, velocity: Velocity, outer: Array, a_values: Array, scheme: Scheme
+) -> None:
+    """The same where the velocity of a varies along a."""
+    columns, target = (x.reshape(-1, len(a_values)) for x in (rho, change))
+    flux = outer_flux(columns, outer_speed(velocity, outer.ravel(), columns, a_values), scheme)
+    flux /= a_values[1] - a_values[0]
+    target[:, :-1] += flux
+    target[:, 1:] -= flux
+
+
+def _lean(rho: Array, rising: Array, scheme: Scheme) -> Array:
+    """By how much a cell's state on the face ahead exceeds its value (falls short of it, where the
+    flow goes down); 0 at the walls, and in sum.
+    """
+    if scheme == "muscl":
+        half = balanced_slopes(rho)
+        half *= 0.5
+        return half
+    padded = np.pad(rho, [(0, 0)] * (rho.ndim - 1) + [(2, 2)])
+    below, above = weno_states(padded, -1)
+    lean = np.where(rising, above - rho, rho - below)
+    lean[..., 0] = lean[..., -1] = 0.0
+    return balanced(lean)

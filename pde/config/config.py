@@ -144,7 +144,7 @@ def _flat(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _cfl_is_stable(config: Config) -> str:
-    limit = {"upwind": 1.0, "muscl": 0.5}[config.solver.scheme]
+    limit = {"upwind": 1.0, "muscl": 0.5, "weno": 0.5}[config.solver.scheme]
     if config.time.cfl <= limit or config.solver.method != "grid":
         return ""
     return (

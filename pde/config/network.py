@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import field_validator, model_validator
 
 from .activation import ACTIVATION_WORDS, Activation
-from .base import AsTuple, Table, clash, key, later_key, wrong
+from .base import AsTuple, Chosen, Interval, Table, clash, key, later_key, wrong
 
 
 class Network(Table):
@@ -34,10 +34,10 @@ class Network(Table):
         later=(list, dict),
     )
     eps: float = later_key(0.0, "Added to the variance by batch normalization.")
-    metric: Literal["bn"] = key(
+    metric: Literal["bn", "round"] = key(
         "bn",
-        "Metric of the gradient flow: the one that batch normalization induces.",
-        later=("round",),
+        "Metric of the gradient flow: the one that batch normalization induces, or the round one "
+        "of the whitened directions, which it does not (to see what the metric does).",
     )
 
     @field_validator("train")
@@ -79,17 +79,40 @@ class Loss(Table):
 class Rates(Table):
     """Mobilities of the two layers."""
 
-    a: float = later_key(1.0, 'Mobility of the outer weights; "optimal" solves for them.')
-    w: float = later_key(1.0, "Mobility of the inner weights.")
+    a: float = key(
+        1.0,
+        'Factor of the velocity of the outer weights; "optimal" would solve for them.',
+        gt=0,
+        later=("optimal",),
+    )
+    w: float = key(1.0, "Factor of the velocity of the inner weights.", gt=0)
+
+
+_PAIRS = "must be a number, or pairs [t, τ] with growing t >= 0"
+Schedule = Annotated[tuple[Interval, ...], AsTuple]
+
+
+def _temperature(value: Any) -> Any:
+    """Which annotation an input must satisfy."""
+    if not isinstance(value, list | tuple):
+        return float
+    if not value or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
+        raise wrong(_PAIRS)
+    return Schedule
 
 
 class Training(Table):
-    """Departures from the plain gradient flow of the risk; all reserved, at neutral values."""
+    """Departures from the plain gradient flow of the risk; most are reserved, at neutral values."""
 
-    temperature: float = later_key(0.0, "Noise τ of the training, a number or a table of (t, τ).")
-    ridge: float = later_key(0.0, "λ of the penalty λ a²/2.")
+    temperature: Annotated[float | Schedule, Chosen(_temperature)] = key(
+        0.0,
+        "Noise τ of the training, which adds τ Δρ; of a table, τ is linear between the times and "
+        "constant before and after.",
+        words="a number >= 0 or a list of [t, τ] with growing t",
+    )
+    ridge: float = key(0.0, "λ of the penalty λ a²/2 on the outer weights.", ge=0)
     weight_decay: float = later_key(0.0, "Decay of r = |w|.", unit="1/time")
-    rates: Rates = later_key(Rates(), "Mobilities of the two layers.")
+    rates: Rates = key(Rates(), "Mobilities of the two layers.")
     alpha: float = later_key(1.0, "Output scaling; large is the lazy regime.")
     learning_rate: float = later_key(0.01, "Of stochastic gradient descent.")
     batch_size: int | None = later_key(None, "Rows a step of stochastic gradient descent.")
@@ -99,3 +122,17 @@ class Training(Table):
     statistics: Literal["population", "full", "batch"] = later_key(
         "population", "Which moments normalise a step of stochastic gradient descent."
     )
+
+    @field_validator("temperature")
+    @classmethod
+    def _never_below_zero(cls, temperature: Any) -> Any:
+        if not isinstance(temperature, tuple):
+            if temperature < 0:
+                raise wrong("is negative; give a temperature >= 0")
+            return temperature
+        times = [time for time, _ in temperature]
+        if times != sorted(set(times)) or times[0] < 0:
+            raise wrong(_PAIRS)
+        if any(tau < 0 for _, tau in temperature):
+            raise wrong("holds a negative temperature; give τ >= 0")
+        return temperature

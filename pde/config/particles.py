@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .initial import NormalWeights
+from .text import shown
 
 if TYPE_CHECKING:
     from .config import Config
@@ -31,11 +32,27 @@ def coordinates_fit(config: Config) -> str:
     if solver.coordinates == "raw":
         return ""
     seen = f'solver.coordinates = "{solver.coordinates}"'
-    if solver.method != "particles":
-        return f'{seen} is for solver.method = "particles"; a grid takes "raw"'
+    if solver.coordinates == "ellipsoid":
+        if solver.method != "particles":
+            return f'{seen} is for solver.method = "particles"; a grid takes "raw" or "whitened"'
+        if config.network.metric == "round":
+            return (
+                f'{seen} is for network.metric = "bn"; the round metric takes "raw" or "whitened"'
+            )
     if not config.network.batch_norm:
         return f'{seen} is for batch-normalized networks; a plain network takes "raw"'
     return ""
+
+
+def metric_fits(config: Config) -> str:
+    """Complain about a metric of directions where lengths move, too."""
+    network = config.network
+    if network.batch_norm or network.metric == "bn":
+        return ""
+    return (
+        f'network.metric = "{network.metric}" is for batch-normalized networks; a plain one moves '
+        "in its own space: leave it out"
+    )
 
 
 def inner_law_fits(config: Config) -> str:
@@ -88,10 +105,26 @@ def keys_are_of_the_method(config: Config) -> str:
     return ""
 
 
+def noise_is_for_grids(config: Config) -> str:
+    """Complain about a temperature or a ridge that neurons do not yet feel."""
+    training = config.training
+    if config.solver.method == "grid":
+        return ""
+    for name, value in (("temperature", training.temperature), ("ridge", training.ridge)):
+        if value:
+            return (
+                f"training.{name} = {shown(value)} is not yet available with solver.method = "
+                f'"{config.solver.method}"; give solver.method = "grid"'
+            )
+    return ""
+
+
 CHECKS = (
     keys_are_of_the_method,
+    noise_is_for_grids,
     plain_networks_are_particles,
     coordinates_fit,
+    metric_fits,
     inner_law_fits,
     quadrature_has_a_rule,
 )

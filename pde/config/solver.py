@@ -52,12 +52,14 @@ class Solver(Table):
         'Ends of that axis; "auto" grows it when the mass comes near them.',
         words='"auto" or [low, high] with low < high',
     )
-    scheme: Literal["upwind", "muscl"] = key(
-        "muscl", "Transport: first order, or second order with limited slopes.", later=("weno",)
+    scheme: Literal["upwind", "muscl", "weno"] = key(
+        "muscl",
+        "Transport: first order; second order with limited slopes; or WENO5-Z with three stages a "
+        "step, for smooth densities, at several times the cost.",
     )
     coordinates: Literal["raw", "whitened", "ellipsoid"] = key(
         "raw",
-        "Coordinates of the directions: raw u = w/|w|; for particles also whitened v, or q on the "
+        "Coordinates of the directions: raw u = w/|w|, whitened v; for particles also q on the "
         "ellipsoid q' Σ q = 1. A matter of discretization only.",
     )
     interaction: Literal["auto"] = key(
@@ -159,7 +161,9 @@ class Time(Table):
         None, "Interval of the saved times.", unit="gradient-flow time", gt=0
     )
     stop: Stop = key(Stop(), "Reasons to end early.")
-    cfl: float = key(0.45, "Courant number; at most 0.5 for muscl, 1 for upwind.", ge=1e-4, le=1)
+    cfl: float = key(
+        0.45, "Courant number; at most 0.5 for muscl and weno, 1 for upwind.", ge=1e-4, le=1
+    )
 
     @field_validator("save")
     @classmethod

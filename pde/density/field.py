@@ -1,6 +1,6 @@
 """The field of a density, and the velocities that it gives the parameters.
 
-    h(v) = dR/dm(v),   da/dt = -h(v),   du/dt = -(a/r^2) grad_u h(v)
+    h(v) = dR/dm(v),   da/dt = -k_a h(v),   dv/dt = -k_w a grad_g h(v)
 
 A `Field` is all that the next step needs of the interaction: h and |grad h|^2 at the cell centres
 and the velocity (per unit a) on every face. Fields are linear in time to second order, which is
@@ -9,7 +9,7 @@ what `extrapolated` uses. Shapes: (2d, n, .., n), faces (2d, n, .., n+1, .., n).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Field:
-    """risk : R; h : field; slope_square : |grad_g h|^2 = |grad_u h|^2 / r^2; velocity : faces."""
+    """risk : R; h : field; slope_square : |grad_g h|^2; velocity : with the rates k_a, k_w."""
 
     risk: float
     h: Array
@@ -33,7 +33,7 @@ class Field:
 def extrapolated(now: Velocity, before: Velocity, weight: float) -> Velocity:
     """now + weight (now - before): weight dt/(2 dt_before) gives the midpoint of the next step."""
     faces = [f + weight * (f - g) for f, g in zip(now.faces, before.faces, strict=True)]
-    return Velocity(faces, _ahead(now.outer, before.outer, weight))
+    return replace(now, faces=faces, outer=_ahead(now.outer, before.outer, weight))
 
 
 def _ahead(now: Any, before: Any, weight: float) -> Any:

@@ -1,25 +1,31 @@
 """The mean-field continuity equation on a grid of directions times the a axis.
 
-    rho_t = d_a(rho h) + (a/r^2) div_u(rho grad_u h),   h = h(v; m),  m(v) = int a rho da
+    rho_t = k_a d_a(rho d_a mu) + k_w div_g(rho grad_g mu),   mu = a h + lambda a^2/2 + tau log rho
+
+with h = h(v; m), m(v) = int a rho da. Without noise (tau = 0) the flux along the directions takes
+analytic gradients of h; with noise, one difference of mu for drift and diffusion.
 
 A `Flow` binds a problem to a grid and a backend. It gives the field of a density, the velocity that
 the field means, the largest stable step, and one step of transport under a frozen velocity. It
-keeps no state and no clock: those are `State`'s and the driver's.
+keeps no state and no clock: those are `State`'s and the driver's. k_a, k_w are `training.rates`.
 
-cell_volume = r^(d-1) x volume on the unit sphere; rho x cell_volume x axis.weight sums to 1.
+The chart says whether the grid lies in the raw directions u or in the whitened v. cell_volume =
+Riemannian volume = r^(d-1) x volume; rho x cell_volume x axis.weight sums to 1.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels import Kernels, Velocity
-from ...kernels.contract import Scheme
-from ..geometry import CubedSphere, Stations
+from ...kernels.contract import Heat, Scheme, Stencil
+from ..geometry import Chart, CubedSphere, Stations
 from ..geometry.axis import CellAxis, ListAxis, OuterAxis
+from ..geometry.chart import Coordinates
 from ..network.data import Samples
 from ..network.initial import NORMAL_REACH
 from ..network.interaction import (
@@ -28,40 +34,67 @@ from ..network.interaction import (
     SampledInteraction,
 )
 from ..problem import Problem
-from ..stepping.tableaux import SSP_RK2
+from ..stepping.tableaux import SSP_RK2, SSP_RK3, Stages
 from .field import Field
 from .start import direction_averages, given_averages
 from .state import State
+from .stencil import stencil
 
 Array = NDArray[np.float64]
+
+STAGES: dict[Scheme, Stages] = {"upwind": SSP_RK2, "muscl": SSP_RK2, "weno": SSP_RK3}
+
+
+POSITIVE: dict[Scheme, float] = {  # share of a cell that may leave it in a stage
+    "upwind": 1.0 - 1e-8,
+    "muscl": 0.5 - 1e-8,
+    "weno": 0.5 - 1e-8,
+}
+
+
+def fields_held(scheme: Scheme, noise: bool = False) -> int:
+    """Arrays of all cells alive in a step: density, stages but the last, and the copy at a save;
+    with noise, what leaves each cell.
+    """
+    return len(STAGES[scheme]) + 1 + noise
 
 
 class Flow:
     """A problem on a grid.
 
-    problem : what is solved; cells : n, along a panel edge; scheme : "upwind" or "muscl"
-    kernels : the backend
+    problem : what is solved; cells : n, along a panel edge; scheme : of the transport
+    kernels : the backend; coordinates : of the directions on the grid, raw or whitened
     """
 
-    def __init__(self, problem: Problem, cells: int, scheme: Scheme, kernels: Kernels) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        cells: int,
+        scheme: Scheme,
+        kernels: Kernels,
+        coordinates: Coordinates = "raw",
+    ) -> None:
         self.problem, self.kernels, self.scheme = problem, kernels, scheme
         self.sphere = CubedSphere(problem.dimension, cells)
-        self.volume = self.sphere.volume
-        norm = problem.metric.norm
-        self.cell_volume = self.volume * norm ** (problem.dimension - 1)
-        self.whitened = problem.metric.whitened(self.sphere.centres)
-        self.face_weights = [-w / norm**2 for w in self.sphere.face_weights]
-        self._middle: Array | None = None
+        self.chart = Chart(problem.metric, coordinates, problem.induced)
+        self.volume = self.chart.volume(self.sphere)
+        self.cell_volume = self.volume * problem.metric.norm ** (problem.dimension - 1)
+        self.raw = self.chart.raw(self.sphere.centres)
+        self.whitened = self.chart.whitened(self.sphere.centres)
+        rate = problem.rates.inner
+        self.face_weights = [-rate * w for w in self.chart.face_weights(self.sphere)]
+        self._between: list[Array] = []
+        self._shares: Array | None = None
         stations = Stations(self.sphere)
         self.interaction: Interaction
         if isinstance(problem.data, Samples):
             self.interaction = SampledInteraction(
-                problem.activation, problem.loss, problem.metric, stations, problem.data, kernels
+                problem.activation, problem.loss, self.chart, stations, problem.data, kernels
             )
         else:
             assert problem.teacher is not None
             self.interaction = PopulationInteraction(
-                problem.activation, problem.metric, stations, problem.teacher
+                problem.activation, self.chart, stations, problem.teacher
             )
 
     def initial_state(self, a_cells: int, a_range: tuple[float, float] | None, end: float) -> State:
@@ -78,9 +111,7 @@ class Flow:
                 law.refuse_outside(*a_range)
             axis = CellAxis.covering(*(a_range or self._automatic_range(a_cells, end)), a_cells)
         if problem.density is not None:
-            rho = given_averages(
-                problem.density, self.sphere, problem.metric, axis, self.cell_volume
-            )
+            rho = given_averages(problem.density, self.sphere, self.chart, axis, self.cell_volume)
             return State(np.ascontiguousarray(rho), axis)
         along = law.on(axis) if isinstance(axis, CellAxis) else np.full(axis.count, 1 / axis.count)
         return State(np.ascontiguousarray(self.directions[..., None] * along), axis)
@@ -88,17 +119,18 @@ class Flow:
     @cached_property
     def directions(self) -> Array:
         """(2d, n, .., n): the initial law of the directions, per Riemannian volume."""
-        average = direction_averages(self.problem.inner_law, self.sphere)
+        average = direction_averages(self.problem.inner_law, self.sphere, self.chart)
         return average / self.problem.metric.norm ** (self.problem.dimension - 1)
 
     def _automatic_range(self, a_cells: int, end: float) -> tuple[float, float]:
-        """Where a can be for a while: |a(t)| <= max |a0| + t sup |h|; half a cell at least."""
+        """Where a can be for a while: |a(t)| <= max |a0| + k_a t sup |h|; half a cell at least."""
         law = self.problem.outer_law
         low, high = law.reach
         if not self.problem.trains_outer:
             return low, high
         mean_weights = law.mean * self.directions * self.cell_volume
-        reach = float(np.abs(self.interaction.respond(mean_weights).h).max()) * min(end, 1.0)
+        pace = self.problem.rates.outer * min(end, 1.0)
+        reach = float(np.abs(self.interaction.respond(mean_weights).h).max()) * pace
         room = max(reach, 0.1 * max(abs(low), abs(high)), 0.1)
         if law.kind == "normal":  # its far tails are room of their own
             mean, std = law.parameters
@@ -122,29 +154,100 @@ class Flow:
             faces = self.kernels.face_velocities(
                 response.gradient, response.edge_gradient, self.face_weights
             )
-        outer = -response.h if self.problem.trains_outer else None
-        square = (response.gradient**2).sum(axis=-1) / self.problem.metric.norm**2
-        return Field(response.risk, response.h, square, Velocity(faces, outer))
+        rate = self.problem.rates.outer
+        outer = -rate * response.h if self.problem.trains_outer else None
+        raised = self.chart.raised(response.gradient, self.sphere.centres)
+        square = (response.gradient * raised).sum(axis=-1)
+        velocity = Velocity(faces, outer, self.problem.ridge, rate)
+        return Field(response.risk, response.h, square, velocity)
+
+    @cached_property
+    def stencil(self) -> Stencil:
+        """Coefficients of the gradient of mu."""
+        rate = self.problem.rates.inner
+        return stencil(
+            self.sphere,
+            [-weights for weights in self.face_weights],
+            lambda covector, p: rate * self.chart.raised(covector, p),
+        )
+
+    def heated(self, velocity: Velocity, h: Array, temperature: float) -> Velocity:
+        """The velocity with the noise of that temperature, and the field h that goes with it."""
+        return replace(velocity, heat=Heat(temperature, h) if temperature > 0 else None)
 
     def rate(self, velocity: Velocity, axis: OuterAxis) -> float:
-        """Largest share of a cell that leaves it in unit time (first-order upwind)."""
+        """Largest share of a cell that drift takes out of it in unit time (first-order upwind)."""
         low, high = axis.span
         leaving = np.zeros(self.sphere.shape)
         if velocity.faces:
             plus, minus = self.kernels.outflow(velocity.faces, self.volume)
             leaving = np.maximum(max(high, 0.0) * plus, max(-low, 0.0) * minus)
         if velocity.outer is not None:
-            leaving = leaving + np.abs(velocity.outer) / axis.weight
+            pull = velocity.outer_rate * velocity.ridge * max(-low, high)
+            leaving = leaving + (np.abs(velocity.outer) + pull) / axis.weight
         return float(leaving.max())
 
-    def advance(self, state: State, velocity: Velocity, dt: float) -> None:
-        """One step of the density under a frozen velocity (SSP-RK2); the clock is the driver's."""
-        first, last = SSP_RK2
-        if self._middle is None or self._middle.shape != state.rho.shape:
-            self._middle = np.empty_like(state.rho)  # kept: a step allocates no field
-        middle = self._middle
-        self._stage(middle, state.rho, None, first, velocity, dt, state.axis)
-        self._stage(state.rho, middle, state.rho, last, velocity, dt, state.axis)
+    def diffusion_rate(self, temperature: float, axis: OuterAxis) -> float:
+        """Half of the decay rate of the mode that alternates in sign, the fastest, by diffusion."""
+        total = np.zeros(self.sphere.shape)
+        if self.problem.trains_inner:
+            for k, faces in enumerate(self.stencil.compact):
+                lines = np.moveaxis(faces, 1 + k, 1)
+                total += np.moveaxis(lines[:, 1:] + lines[:, :-1], 1, 1 + k)
+        largest = float((total / self.volume).max())
+        if self.problem.trains_outer:
+            largest += self.problem.rates.outer * 2.0 / axis.weight**2
+        return temperature * largest
+
+    def outflow(self, rho: Array, velocity: Velocity, axis: OuterAxis) -> float:
+        """Largest share of a cell of a density that leaves it in unit time, noise included."""
+        if self._shares is None or self._shares.shape != rho.shape:
+            self._shares = np.empty_like(rho)
+        return self.kernels.thermal_outflow(
+            self._shares,
+            rho,
+            velocity,
+            self.volume,
+            axis.values,
+            axis.cell_width,
+            self.sphere.connectivity,
+            self.stencil,
+        )
+
+    def thermal_dissipation(self, state: State, velocity: Velocity) -> float:
+        """int |grad_g mu|^2 drho, each part with its rate."""
+        density = self.kernels.thermal_dissipation(
+            state.rho,
+            velocity,
+            state.axis.values,
+            state.axis.cell_width,
+            self.sphere.connectivity,
+            self.stencil,
+        )
+        return float((density * self.cell_volume).sum() * state.axis.weight)
+
+    def advance(self, state: State, velocity: Velocity, dt: float) -> bool:
+        """One step of the density under a frozen velocity; the clock is the driver's.
+
+        Returns whether the step was too long to be taken: with noise the velocity is another one at
+        every stage, and where a later one would have to empty a cell, nothing is changed.
+        """
+        stages = STAGES[self.scheme]
+        if not self._between or self._between[0].shape != state.rho.shape:
+            self._between = [np.empty_like(state.rho) for _ in stages[1:]]  # kept: none a step
+        now, base = state.rho, None
+        for out, weights in zip([*self._between, state.rho], stages, strict=True):
+            if base is not None and self._empties(now, velocity, dt, state.axis):
+                return True
+            self._stage(out, now, base, weights, velocity, dt, state.axis)
+            now, base = out, state.rho
+        return False
+
+    def _empties(self, rho: Array, velocity: Velocity, dt: float, axis: OuterAxis) -> bool:
+        """Whether noise would take more out of a cell in a stage than keeps it positive."""
+        if velocity.heat is None:
+            return False
+        return dt * self.outflow(rho, velocity, axis) > POSITIVE[self.scheme]
 
     def euler(self, state: State, velocity: Velocity, dt: float) -> State:
         """A new state one forward-Euler step ahead; `state` stays as it is."""
@@ -162,16 +265,10 @@ class Flow:
         dt: float,
         axis: OuterAxis,
     ) -> None:
-        self.kernels.transport(
-            out,
-            rho,
-            base,
-            weights,
-            dt,
-            velocity,
-            self.volume,
-            axis.values,
-            axis.cell_width,
-            self.scheme,
-            self.sphere.connectivity,
-        )
+        grid = (self.volume, axis.values, axis.cell_width, self.scheme, self.sphere.connectivity)
+        if velocity.heat is None:
+            self.kernels.transport(out, rho, base, weights, dt, velocity, *grid)
+        else:
+            self.kernels.thermal_transport(
+                out, rho, base, weights, dt, velocity, *grid, self.stencil
+            )

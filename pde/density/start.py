@@ -2,14 +2,15 @@
 
     rho_0(u, a) dvol_g da = law of u x law of a,   or   f(v, a) dS(v) da, a density given in Python
 
-Averages are normalised to mass 1 exactly. Gauss points an axis: four, and more where the law is
-narrow. A given density is worth dS(v)/dvol_g = 1/volume_density(v) as much per Riemannian volume.
+Averages are normalised to mass 1 exactly. Gauss points an axis: four, and more where the law or
+the chart is narrow. Per Riemannian volume a law of u is worth dS(u)/dvol_g as much, a given density
+dS(v)/dvol_g as much.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,43 +18,52 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
 from ...kernels.errors import InputError, Notice
-from ..geometry import BatchNormMetric, CubedSphere
+from ..geometry import Chart, CubedSphere
 from ..geometry.axis import CellAxis, OuterAxis
 from ..network.directions import DirectionLaw
 
 Array = NDArray[np.float64]
 Density = Callable[[Array, Array], Any]
 
-ORDER, HIGHEST_ORDER = 4, 24  # Gauss points an axis of a cell
+ORDER = 4  # Gauss points an axis of a cell
 UNRESOLVED = 1.5  # cells: a law that is narrower gives a notice
 EXACT_MASS = 1e-6  # a given density whose integral is further from 1 gives a notice
 WALL_MASS = 1e-6  # of a given density, in the outermost cells of a
 
 
-def direction_averages(law: DirectionLaw, sphere: CubedSphere) -> Array:
-    """(2d, n, .., n): cell averages of a law of u per unit of solid angle; their sum is 1."""
-    if law.kind == "uniform":
-        return np.full(sphere.shape, 1.0 / sphere.volume.sum())
-    cells = law.width / sphere.spacing
+def direction_averages(law: DirectionLaw, sphere: CubedSphere, chart: Chart) -> Array:
+    """(2d, n, .., n): cell averages of a law of u per Riemannian volume with r = 1; mass 1."""
+    volume = chart.volume(sphere)
+    if law.kind == "uniform" and chart.induced == "bn":
+        return np.full(sphere.shape, 1.0 / volume.sum())
+    width = _width(law, chart)
+    cells = width / sphere.spacing
     if cells < UNRESOLVED:
         warnings.warn(
             f"initial.w: the law is {cells:.1f} cells wide; more solver.cells resolve it",
             Notice,
             stacklevel=2,
         )
-    order = int(np.clip(np.ceil(ORDER + 3 / cells), ORDER, HIGHEST_ORDER))
     total, measure = np.zeros(sphere.shape), np.zeros(sphere.shape)
-    for points, element in _gauss_points(sphere, order):
-        total += element * law.density(points)
-        measure += element
+    order = chart.quadrature_order(sphere, width)
+    for points, element in sphere.gauss_points(order):
+        total += element * chart.raw_measure(points) * law.density(chart.raw(points))
+        measure += element * chart.volume_density(points)
     average = total / measure
-    return np.asarray(average / (average * sphere.volume).sum())
+    return np.asarray(average / (average * volume).sum())
+
+
+def _width(law: DirectionLaw, chart: Chart) -> float:
+    """The angle on the grid over which a law of u changes by a factor, at its narrowest."""
+    if chart.coordinates == "raw":
+        return law.width
+    return float("inf") if law.kind == "uniform-whitened" else law.width * chart.width
 
 
 def given_averages(
     density: Density,
     sphere: CubedSphere,
-    metric: BatchNormMetric,
+    chart: Chart,
     axis: OuterAxis,
     cell_volume: Array,
 ) -> Array:
@@ -64,12 +74,14 @@ def given_averages(
     """
     total, measure = np.zeros((*sphere.shape, axis.count)), np.zeros(sphere.shape)
     along = _axis_points(axis)
-    for points, element in _gauss_points(sphere, ORDER):
-        v = metric.whitened(points)
-        share = element / metric.volume_density(v)
+    for points, element in sphere.gauss_points(ORDER):
+        v = chart.whitened(points)
+        share = (
+            element * chart.whitened_measure(points) / chart.metric.norm ** (chart.dimension - 1)
+        )
         for a, weight in along:
             total += (weight * share)[..., None] * _values(density, v, a)
-        measure += element
+        measure += element * chart.volume_density(points)
     rho = total / measure[..., None]
     along_a = cell_volume.ravel() @ rho.reshape(-1, axis.count) * axis.weight
     mass = float(along_a.sum())
@@ -119,12 +131,3 @@ def _axis_points(axis: OuterAxis) -> list[tuple[Array, float]]:
         (axis.values + 0.5 * axis.width * node, 0.5 * float(weight))
         for node, weight in zip(nodes, weights, strict=True)
     ]
-
-
-def _gauss_points(sphere: CubedSphere, order: int) -> Iterator[tuple[Array, Array]]:
-    """One point of every cell at a time, (2d, n, .., n, d), with its share of the solid angle."""
-    nodes, weights = leggauss(order)
-    for index in np.ndindex(*[order] * sphere.axes):
-        offsets = [sphere.xi_centres + 0.5 * sphere.spacing * nodes[i] for i in index]
-        points = sphere.points(offsets)
-        yield points, sphere.sqrt_metric(points) * float(np.prod([weights[i] for i in index]))

@@ -19,8 +19,6 @@ from ..geometry.axis import CellAxis, ListAxis, OuterAxis
 
 Array = NDArray[np.float64]
 
-FIELDS_HELD = 3  # arrays of all cells alive in a step: density, stage, and the copy at a save
-
 
 @dataclass
 class Memory:
@@ -42,7 +40,8 @@ class State:
 
     rho : (2d, n, .., n, n_a) density per unit Riemannian volume and unit a; axis : its a axis
     time, step : flow time, steps taken; memory : None before the first step
-    start_energy : F at t = 0; dissipated : integral of the dissipation since then
+    start_energy : F at t = 0, and the work done since by a changing temperature
+    dissipated : integral of the dissipation since then
     peak_field : largest norm of h so far (the scale of the field tolerance)
     """
 

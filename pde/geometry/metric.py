@@ -88,6 +88,16 @@ class BatchNormMetric:
         full = self.inverse / q - normal * np.swapaxes(normal, -1, -2) / q**2
         return self.norm**2 * (projection @ full @ projection)
 
+    def raised(self, covector: Array, v: Array) -> Array:
+        """(.., d): M(v) on a covector (.., d), without forming M; at unit v."""
+        stretched = _tangent(_tangent(covector, v) @ self.covariance, v)
+        return np.asarray((self._q(v) / self.norm**2)[..., None] * stretched)
+
+    @property
+    def dual(self) -> BatchNormMetric:
+        """The metric of the inverse covariance, for which u and v change places."""
+        return BatchNormMetric(self.inverse, self.norm)
+
     def volume_density(self, v: ArrayLike) -> Array:
         """(..,): dvol_g / dS(v) at unit v."""
         d = self.dimension
@@ -132,6 +142,10 @@ def _checked_covariance(covariance: ArrayLike) -> Array:
 
 def _normalised(x: Array) -> Array:
     return np.asarray(x / np.linalg.norm(x, axis=-1, keepdims=True))
+
+
+def _tangent(x: Array, v: Array) -> Array:
+    return np.asarray(x - np.einsum("...d,...d->...", x, v)[..., None] * v)
 
 
 def _tangent_projection(v: Array) -> Array:

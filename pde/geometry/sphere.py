@@ -17,7 +17,7 @@ are elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,7 @@ from ...kernels import Connectivity
 
 Array = NDArray[np.float64]
 QUARTER = np.pi / 4
+GHOST_LAYERS = 2  # cells beyond its own line that a reconstruction reads, at most
 
 
 class CubedSphere:
@@ -81,13 +82,7 @@ class CubedSphere:
             corner = np.arctan(x * y / np.sqrt(1 + x * x + y * y))
             cell = corner[1:, 1:] - corner[:-1, 1:] - corner[1:, :-1] + corner[:-1, :-1]
             return np.broadcast_to(cell, self.shape).copy()
-        nodes, weights = leggauss(4)
-        total = np.zeros(self.shape)
-        for node in np.ndindex(*[4] * self.axes):
-            offsets = [self.xi_centres + 0.5 * self.spacing * nodes[i] for i in node]
-            weight = np.prod([0.5 * self.spacing * weights[i] for i in node])
-            total += weight * self.sqrt_metric(self.points(offsets))
-        return total
+        return np.asarray(sum(element for _, element in self.gauss_points(4)))
 
     @property
     def total_volume(self) -> float:
@@ -101,6 +96,14 @@ class CubedSphere:
         return np.stack(
             [self._panel_points(panel, tangents) for panel in range(2 * self.dimension)]
         )
+
+    def gauss_points(self, order: int) -> Iterator[tuple[Array, Array]]:
+        """One Gauss point of every cell at a time, (2d, n, .., n, d), and its solid angle."""
+        nodes, weights = leggauss(order)
+        for index in np.ndindex(*[order] * self.axes):
+            points = self.points([self.xi_centres + 0.5 * self.spacing * nodes[i] for i in index])
+            weight = np.prod([0.5 * self.spacing * weights[i] for i in index])
+            yield points, weight * self.sqrt_metric(points)
 
     def _panel_points(self, panel: int, tangents: Sequence[Array]) -> Array:
         normal, sign = panel // 2, 1.0 if panel % 2 else -1.0
@@ -136,6 +139,16 @@ class CubedSphere:
             covector[panel][..., k] = -sign * vj / (vj**2 + vk**2)
         return covector
 
+    @property
+    def face_centres(self) -> list[Array]:
+        """One array an axis, (2d, n, .., n+1, .., n, d): unit vectors at the face midpoints."""
+        faces = []
+        for axis in range(self.axes):
+            lines = [self.xi_centres] * self.axes
+            lines[axis] = self.xi_faces
+            faces.append(self.points(lines))
+        return faces
+
     @cached_property
     def face_weights(self) -> list[Array]:
         """One array an axis, (2d, n, .., n+1, .., n, d).
@@ -143,10 +156,7 @@ class CubedSphere:
         Dotted with an ambient vector field: its flux through the face (midpoint rule).
         """
         weights = []
-        for axis in range(self.axes):
-            lines = [self.xi_centres] * self.axes
-            lines[axis] = self.xi_faces
-            v = self.points(lines)
+        for axis, v in enumerate(self.face_centres):
             measure = self.sqrt_metric(v) * self.spacing ** (self.dimension - 2)
             weights.append(measure[..., None] * self.covector(v, axis))
         return weights
@@ -165,18 +175,18 @@ class CubedSphere:
         return Connectivity(panel, axis, side, self._ghost_weights())
 
     def _ghost_weights(self) -> Array:
-        """(n, n): cubic interpolation from the neighbour's first layer onto one's own lines.
+        """(GHOST_LAYERS, n, n): cubic interpolation from the neighbour's layers onto one's lines.
 
-        The continued line with tan xi meets that layer at atan(tan(xi) tan(pi/4 - h/2)).
+        The continued line with tan xi meets layer m at atan(tan(xi) tan(pi/4 - (m + 1/2) h)).
         """
         n, h = self.cells, self.spacing
-        source = np.arctan(np.tan(self.xi_centres) * np.tan(QUARTER - h / 2))
-        position = (source - self.xi_centres[0]) / h
-        weights = np.zeros((n, n))
-        for i, x in enumerate(position):
-            first = int(np.clip(np.floor(x) - 1, 0, n - 4))
-            nodes = np.arange(first, first + 4)
-            for node in nodes:
-                others = nodes[nodes != node]
-                weights[i, node] = np.prod((x - others) / (node - others))
+        weights = np.zeros((GHOST_LAYERS, n, n))
+        for layer in range(GHOST_LAYERS):
+            source = np.arctan(np.tan(self.xi_centres) * np.tan(QUARTER - (layer + 0.5) * h))
+            for i, x in enumerate((source - self.xi_centres[0]) / h):
+                first = int(np.clip(np.floor(x) - 1, 0, n - 4))
+                nodes = np.arange(first, first + 4)
+                for node in nodes:
+                    others = nodes[nodes != node]
+                    weights[layer, i, node] = np.prod((x - others) / (node - others))
         return weights

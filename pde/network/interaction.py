@@ -3,12 +3,13 @@
     f(x) = sum_j c_j sigma(v_j.xt),  c_j = (int a rho da) x cell volume
     h(v) = E[l'(f, y) sigma(v.xt)] = dR/dc,   Psi(v, a) = a h(v)
 
-and the gradient of h in the raw direction u. Two forms of the expectation:
+and the gradient of h in the grid's directions p, raw or whitened. Two forms of the expectation:
 
     SampledInteraction      mean over rows: two sums over (directions x rows), in tiles
     PopulationInteraction   square loss on normal inputs: h = K c - E[y sigma], K the dual kernel;
-                            a convolution (FFT) on an isotropic circle, else a kept matrix, up to
-                            `KERNEL_BYTES`; beyond, its tiles are computed again at every step
+                            a convolution (FFT) on a circle of whitened directions, or where raw
+                            ones are the same; else a kept matrix, up to `KERNEL_BYTES`; beyond,
+                            its tiles are computed again at every step
 
 sigma = p z + q + parts, and the parity of each part halves its sums (`geometry.stations`).
 Source: Ma and Ying, arXiv 2110.08725 (velocity); Stein's identity for the kernel's gradient.
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from ...kernels import Kernels
 from ...kernels.errors import Notice
-from ..geometry import BatchNormMetric, Stations
+from ..geometry import Chart, Stations
 from .activations import Activation
 from .data import Samples
 from .dual import DualKernel
@@ -43,7 +44,7 @@ class Response:
     """What a distribution of outer weights does.
 
     risk : R; h : (2d, n, .., n) field at the cell centres
-    gradient : (2d, n, .., n, d) of h in u, tangent; edge_gradient : the same as slabs, on panel
+    gradient : (2d, n, .., n, d) of h in p, tangent; edge_gradient : the same as slabs, on panel
         edges
     """
 
@@ -72,13 +73,13 @@ class Interaction(Protocol):
 class _Directions:
     """Whitened directions of the stations, and the way from sums at stations to a Response."""
 
-    def __init__(self, metric: BatchNormMetric, stations: Stations) -> None:
-        self.metric, self.stations = metric, stations
-        self.u = stations.full
-        self.v = metric.whitened(self.u)
+    def __init__(self, chart: Chart, stations: Stations) -> None:
+        self.chart, self.stations = chart, stations
+        self.p = stations.full
+        self.v = chart.whitened(self.p)
         self.half = np.ascontiguousarray(self.v[: len(stations.half)])
         self.neurons = np.ascontiguousarray(self.v[: len(stations.half_centres)])
-        self.centres = metric.whitened(stations.sphere.centres)
+        self.centres = chart.whitened(stations.sphere.centres)
 
     def resultant(self, outer: Array) -> Array:
         """(d,): sum_j c_j v_j."""
@@ -92,11 +93,11 @@ class _Directions:
         )
 
     def response(self, risk: float, h: Array, gradient: Array) -> Response:
-        """Onto the grid, with the gradient taken in u."""
+        """Onto the grid, with the gradient taken in p."""
         m = len(self.half)
-        raw = self.metric.raw_gradient(gradient, self.u, self.v)
+        own = self.chart.gradient(gradient, self.p, self.v)
         centres, _ = self.stations.unfold(h[:m], h[m:])
-        return Response(risk, centres, *self.stations.unfold(raw[:m], raw[m:]))
+        return Response(risk, centres, *self.stations.unfold(own[:m], own[m:]))
 
 
 class SampledInteraction:
@@ -106,13 +107,13 @@ class SampledInteraction:
         self,
         activation: Activation,
         loss: Loss,
-        metric: BatchNormMetric,
+        chart: Chart,
         stations: Stations,
         samples: Samples,
         kernels: Kernels,
     ) -> None:
         self.activation, self.loss, self.samples, self.kernels = activation, loss, samples, kernels
-        self.directions = _Directions(metric, stations)
+        self.directions = _Directions(chart, stations)
 
     def description(self) -> str:
         """One phrase that says which sums run."""
@@ -162,22 +163,22 @@ class PopulationInteraction:
     def __init__(
         self,
         activation: Activation,
-        metric: BatchNormMetric,
+        chart: Chart,
         stations: Stations,
         teacher: Teacher,
     ) -> None:
         self.activation = activation
-        self.directions = _Directions(metric, stations)
+        self.directions = _Directions(chart, stations)
         self.correlation, self.correlation_gradient = teacher.correlation(
             self.directions.v, activation
         )
-        centres = self.directions.metric.whitened(stations.sphere.centres)
+        centres = self.directions.centres
         flat = centres.reshape(-1, centres.shape[-1])
         self.centre_correlation = teacher.correlation(flat, activation)[0].reshape(
             centres.shape[:-1]
         )
         self.target_moment = teacher.second_moment() + teacher.noise**2
-        self.sums = _kernel_sums(activation, metric, self.directions)
+        self.sums = _kernel_sums(activation, self.directions)
 
     def description(self) -> str:
         """One phrase that says which sums run."""
@@ -246,7 +247,7 @@ class _KernelSums:
 
 
 class _CircleSums:
-    """The same on an isotropic circle, where the sum over centres is a convolution."""
+    """The same on a circle of equal whitened angles: the sum over centres is a convolution."""
 
     description = "FFT on the circle"
 
@@ -318,10 +319,10 @@ def remainder_kernels(sigma: Activation) -> list[RemainderKernel]:
 
 
 def _kernel_sums(
-    activation: Activation, metric: BatchNormMetric, directions: _Directions
+    activation: Activation, directions: _Directions
 ) -> list[_KernelSums | _CircleSums]:
     kernels = remainder_kernels(activation)
-    if metric.dimension == 2 and metric.isotropic:
+    if directions.chart.dimension == 2 and directions.chart.keeps_angles:
         return [_CircleSums(kernel, directions) for kernel in kernels]
     budget = KERNEL_BYTES // max(len(kernels), 1)
     return [_KernelSums(kernel, directions, budget) for kernel in kernels]

@@ -11,9 +11,11 @@ covariance and g = dh/dp, a neuron moves by x' = -a K g, and |grad_g h|^2 = <dh/
                 q' = -(a |q|^2/r^2) (I - q q' S)(I - S q q') dh/dq,   dh/dq = S^(1/2) g
     plain       w = p on the raw rows, no batch normalization: w' = -a g
 
-The first three are isometric: same network, same clock. Each map takes x of any length to the
-manifold first, so intermediate stages of an integrator need no correction, and `retracted` undoes
-what a step adds. Source: Ma and Ying, arXiv 2110.08725, in these coordinates.
+The first three are isometric: same network, same clock. For comparison, `induced` = "round" follows
+the metric that batch normalization does not induce: v' = -(a/r^2) P_v g, or in u with the mobility
+(u' S u)/r^2 P_u S^-1 P_u. Each map takes x of any length to the manifold first, so intermediate
+stages of an integrator need no correction, and `retracted` undoes what a step adds.
+Source: Ma and Ying, arXiv 2110.08725, in these coordinates.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import BatchNormMetric
+from ..geometry import Chart as GridChart
+from ..geometry.chart import Induced
 
 Array = NDArray[np.float64]
 Coordinates = Literal["raw", "whitened", "ellipsoid"]
@@ -58,19 +62,20 @@ class Chart(Protocol):
 
 
 class RawChart:
-    """u on the round sphere."""
+    """u, on the round sphere unless the flow's metric is round in v."""
 
-    def __init__(self, metric: BatchNormMetric) -> None:
-        self.metric = metric
+    def __init__(self, metric: BatchNormMetric, induced: Induced = "bn") -> None:
+        self.metric, self.chart = metric, GridChart(metric, "raw", induced)
 
     def points(self, x: Array) -> Array:
         """v of u."""
         return self.metric.whitened(x)
 
     def rise(self, x: Array, points: Array, gradient: Array) -> tuple[Array, Array]:
-        """grad_u h / r^2, at |x| = 1 whatever the length of x."""
-        slope = self.metric.raw_gradient(gradient, _unit(x), points)
-        motion = slope / self.metric.norm**2
+        """Mobility times grad_u h, at |x| = 1 whatever the length of x."""
+        u = _unit(x)
+        slope = self.metric.raw_gradient(gradient, u, points)
+        motion = self.chart.raised(slope, u)
         return motion, _dot(slope, motion)
 
     def retracted(self, x: Array) -> Array:
@@ -87,22 +92,19 @@ class RawChart:
 
 
 class WhitenedChart:
-    """v on the sphere with the mobility M."""
+    """v on the sphere with the mobility M, unless the flow's metric is round there."""
 
-    def __init__(self, metric: BatchNormMetric) -> None:
-        self.metric = metric
+    def __init__(self, metric: BatchNormMetric, induced: Induced = "bn") -> None:
+        self.metric, self.chart = metric, GridChart(metric, "whitened", induced)
 
     def points(self, x: Array) -> Array:
         """v itself."""
         return _unit(x)
 
     def rise(self, x: Array, points: Array, gradient: Array) -> tuple[Array, Array]:
-        """M(v) grad_v h."""
-        metric = self.metric
+        """Mobility times grad_v h."""
         slope = _tangent(points, gradient)
-        stretched = _tangent(points, slope @ metric.covariance)
-        q = _dot(points @ metric.inverse, points)[..., None]
-        motion = (q / metric.norm**2) * stretched
+        motion = self.chart.raised(slope, points)
         return motion, _dot(slope, motion)
 
     def retracted(self, x: Array) -> Array:
@@ -121,7 +123,9 @@ class WhitenedChart:
 class EllipsoidChart:
     """q on q' S q = 1: the network without normalization, on an ellipsoid."""
 
-    def __init__(self, metric: BatchNormMetric) -> None:
+    def __init__(self, metric: BatchNormMetric, induced: Induced = "bn") -> None:
+        if induced != "bn":
+            raise ValueError(f"the ellipsoid carries the metric of batch normalization: {induced}")
         self.metric = metric
 
     def points(self, x: Array) -> Array:
@@ -182,16 +186,16 @@ class PlainChart:
         return x
 
 
-CHARTS: dict[str, Callable[[BatchNormMetric], Chart]] = {
+CHARTS: dict[str, Callable[..., Chart]] = {
     "raw": RawChart,
     "whitened": WhitenedChart,
     "ellipsoid": EllipsoidChart,
 }
 
 
-def chart(coordinates: Coordinates, metric: BatchNormMetric) -> Chart:
+def chart(coordinates: Coordinates, metric: BatchNormMetric, induced: Induced = "bn") -> Chart:
     """The chart of a batch-normalized network."""
-    return CHARTS[coordinates](metric)
+    return CHARTS[coordinates](metric, induced)
 
 
 def _dot(x: Array, y: Array) -> Array:

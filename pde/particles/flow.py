@@ -1,15 +1,16 @@
 """The gradient flow of finitely many neurons: exact characteristics of the mean-field equation.
 
-    f(x) = sum_j mass_j a_j sigma(p_j.x),    a_j' = -h(p_j),    x_j' = -a_j grad_g h(p_j)
-    dR/dt = -D,   D = sum_j mass_j (h^2 [a moves] + a^2 |grad_g h|^2 [w moves])
+    f(x) = sum_j mass_j a_j sigma(p_j.x),    a_j' = -k_a h(p_j),    x_j' = -k_w a_j grad_g h(p_j)
+    dR/dt = -D,   D = sum_j mass_j (k_a h^2 [a moves] + k_w a^2 |grad_g h|^2 [w moves])
 
 and with scale and shift of batch normalization, sigma(gamma_j p_j.x + beta_j) (`network.affine`),
 
     gamma_j' = -a_j dh/dgamma,    beta_j' = -a_j dh/dbeta,    D likewise of those that move
 
 A `NeuronFlow` binds a problem to a chart, an interaction and a backend; replicas are flows side by
-side on one clock. It keeps no state. Time is the mean-field clock: a gradient step of length
-learning rate x width is one of length learning rate (mass_j = 1/width).
+side on one clock; k_a, k_w are the rates of the layers. It keeps no state. Time is the mean-field
+clock: a gradient step of length learning rate x width is one of length learning rate
+(mass_j = 1/width).
 Source: Ma and Ying, arXiv 2110.08725; Mei, Montanari, Nguyen, PNAS 115 (2018) (the clock).
 """
 
@@ -45,7 +46,8 @@ class NeuronField:
     """What the neurons feel.
 
     risk, dissipation : (replicas,); h : (replicas, neurons); motion : (replicas, neurons, d) metric
-    gradient of h in the chart; slope : (replicas, neurons) dh/dgamma and dh/dbeta, where they are
+    gradient of h in the chart, times the rate of the inner weights; slope : (replicas, neurons)
+    dh/dgamma and dh/dbeta, where they are
     """
 
     risk: Array
@@ -72,7 +74,7 @@ class NeuronFlow:
         self.chart: Chart
         self.interaction: NeuronInteraction
         if problem.normalised:
-            self.chart = chart(coordinates, problem.metric)
+            self.chart = chart(coordinates, problem.metric, problem.induced)
         else:
             rows = isinstance(problem.data, Samples)
             self.chart = PlainChart(None if rows else problem.metric.square_root)
@@ -90,14 +92,14 @@ class NeuronFlow:
     def balanced(self) -> bool:
         """Whether a^2 of every neuron moves as the square of what scales its homogeneous sigma.
 
-        That is (gamma, beta) with batch normalization, w without.
+        That is (gamma, beta), of rate 1, with batch normalization, w without.
         """
-        problem = self.problem
+        problem, rates = self.problem, self.problem.rates
         if not (problem.trains_outer and homogeneous(problem)):
             return False
         if problem.normalised:
-            return problem.affine is not None and problem.affine.homogeneous
-        return problem.trains_inner
+            return problem.affine is not None and problem.affine.homogeneous and rates.outer == 1.0
+        return problem.trains_inner and rates.inner == rates.outer
 
     def balancing(self, state: NeuronState) -> Array:
         """(replicas, neurons): gamma^2 + beta^2, or |w|^2 of a plain network."""
@@ -113,10 +115,11 @@ class NeuronFlow:
             slope = self._moving(slope)
         rate, motion = np.zeros(a.shape), np.zeros(x.shape)
         if self.problem.trains_outer:
-            rate += response.h**2
+            rate += self.problem.rates.outer * response.h**2
         if self.problem.trains_inner:
             motion, square = self.chart.rise(x, points, gradient)
-            rate += a**2 * square
+            motion = self.problem.rates.inner * motion
+            rate += self.problem.rates.inner * a**2 * square
         if slope is not None:
             rate += a**2 * slope.square()
         return NeuronField(response.risk, rate @ mass, response.h, motion, slope)
@@ -132,7 +135,7 @@ class NeuronFlow:
     def velocity(self, field: NeuronField, a: Array) -> Point:
         """Velocity of (x, a, lost), then of gamma and beta where they are."""
         still = np.zeros_like(field.h)
-        outer = -field.h if self.problem.trains_outer else still
+        outer = -self.problem.rates.outer * field.h if self.problem.trains_outer else still
         affine = (-a * slope for slope in field.slope or ())
         return -a[..., None] * field.motion, outer, field.dissipation, *affine
 

@@ -1,10 +1,13 @@
 """How long the next step may be.
 
-Two limits. Stability: the share of any cell that leaves it stays below `cfl` (positive for muscl up
+Limits. Stability: the share of any cell that leaves it stays below `cfl` (positive for muscl up
 to 1/2, for upwind up to 1). Accuracy: the field h, as extrapolated from the two fields before, must
 have met what came, to `tolerance` relative in the 2-norm over the sphere; the miss is O(dt^2), so
 
     dt_next = 0.9 dt sqrt(tolerance / miss),   at most twice dt
+
+Noise: explicit stages damp the mode that alternates from cell to cell, which upwinding and
+diffusion damp together, only for dt (2 drift + 2 diffusion) < 2.
 
 A CFL number alone is no accuracy control: with only the outer weights trained it would allow steps
 that are several per cent wrong. Before a save time the rest is spread over two steps, since a tiny
@@ -21,6 +24,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SAFETY = 0.9
+DAMPED = 0.8  # of the step at which the mode that alternates from cell to cell would not decay
 GROWTH = 2.0
 SHRINK = 0.2
 ROUNDING = 1e-8  # room below the bound: at the bound itself a cell is emptied to -eps
@@ -37,6 +41,11 @@ class StepControl:
     def stable(self, rate: float) -> float:
         """Largest stable step at that outflow rate."""
         return (1 - ROUNDING) * self.cfl / rate if rate > 0 else float("inf")
+
+    def damped(self, drift: float, diffusion: float) -> float:
+        """Largest stable step with noise; `diffusion` is half of its fastest decay."""
+        stable = self.stable(drift)
+        return min(stable, min(2 * self.cfl, DAMPED) / (drift + diffusion)) if diffusion else stable
 
     def accurate(self, dt: float, miss: float) -> float:
         """The step after one of length `dt` whose extrapolation missed by `miss`, relative."""

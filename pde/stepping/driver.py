@@ -6,6 +6,9 @@ instead.
 
     V_(n+1/2) = V_n + dt/(2 dt_before) (V_n - V_(n-1))
 
+With noise, h is extrapolated so and tau is its mean over the step; the logarithm is each stage's
+own, and a step at which a later stage would empty a cell is halved.
+
 The energy balance is integrated by the trapezoidal rule, of the step's own order. A non-finite
 field stops the run before anything is handed out, so what was saved before stays good.
 """
@@ -21,9 +24,10 @@ from numpy.typing import NDArray
 from ...kernels import Velocity
 from ...kernels.errors import Notice, NumericalFailure
 from ..density.field import Field, extrapolated
-from ..density.flow import Flow
-from ..density.state import FIELDS_HELD, Memory, State
-from ..diagnostics import audit, dissipation, wall_mass
+from ..density.flow import Flow, fields_held
+from ..density.potential import DEEPEST, potential_range
+from ..density.state import Memory, State
+from ..diagnostics import audit, dissipation, entropy, free_energy, wall_mass
 from ..frame import Frame
 from ..geometry.axis import CellAxis, extended_density
 from .control import StepControl, miss, norm, spread
@@ -63,7 +67,9 @@ class Driver(Loop):
         super().__init__(saves, stop_risk, report)
         self.flow, self.state, self.control = flow, state, control
         self.extend = extend
-        self._wall_told = False
+        self.temperature = flow.problem.temperature
+        self._entropy = 0.0  # kept where the temperature changes
+        self._wall_told = self._depth_told = False
         self._observe()
 
     @property
@@ -71,8 +77,13 @@ class Driver(Loop):
         """R now."""
         return self.field.risk
 
+    @property
+    def energy(self) -> float:
+        """F now, at the temperature of this time."""
+        return self._energy
+
     def _begin(self) -> None:
-        self.state.start_energy = self.field.risk
+        self.state.start_energy = self.energy
         self.state.peak_field = norm(self.field.h, self.flow.volume)
 
     def _observe(self) -> None:
@@ -80,13 +91,18 @@ class Driver(Loop):
         self.field = self.flow.field(self.state, self.moments)
         if not (np.isfinite(self.field.risk) and np.isfinite(self.field.h).all()):
             raise NumericalFailure(_first_bad(self.state, self.field))
-        self.dissipation = dissipation(self.flow, self.field, self.moments)
+        self.dissipation = dissipation(self.flow, self.field, self.moments, self.state)
+        self._energy = free_energy(self.flow, self.state, self.field, self.moments)
+        if len(self.temperature.values) > 1:
+            self._entropy = entropy(self.flow, self.state)
 
     def _step(self, until: float) -> None:
         state, flow = self.state, self.flow
         dt, hit, velocity = self._proposal(until - state.time)
         before, dissipated = self.field, self.dissipation
-        flow.advance(state, velocity, dt)
+        start, disorder = state.time, self._entropy
+        while flow.advance(state, velocity, dt):
+            dt, hit, velocity = self._proposal(until - state.time, dt / 2)
         state.time = until if hit else state.time + dt
         state.step += 1
         predicted = None
@@ -94,33 +110,57 @@ class Driver(Loop):
             ratio = dt / state.memory.dt
             predicted = before.h + ratio * (before.h - state.memory.h_before)
         state.memory = Memory(before.velocity, before.h, predicted, dt)
+        self._watch_depth()
         self._watch_walls()  # before the field: a continued run sums over the same cells
         self._observe()
         state.dissipated += 0.5 * dt * (dissipated + self.dissipation)
+        warmed = self.temperature.at(state.time) - self.temperature.at(start)
+        state.start_energy += 0.5 * warmed * (disorder + self._entropy)
         state.peak_field = max(state.peak_field, norm(self.field.h, flow.volume))
         self._record(dt)
 
-    def _proposal(self, remaining: float) -> tuple[float, bool, Velocity]:
-        """Length of the next step, whether it ends the interval, and its velocity."""
+    def _proposal(
+        self, remaining: float, most: float = float("inf")
+    ) -> tuple[float, bool, Velocity]:
+        """Length of the next step, at most that, whether it ends the interval, and its velocity."""
         if self.state.memory is None:
-            return self._first_proposal(remaining)
+            return self._first_proposal(remaining, most)
         memory, field = self.state.memory, self.field
-        stable = self._stable_step()
+        stable = min(self._stable_step(), most)
         accurate = self._accurate_step(memory)
         if accurate < memory.dt:
             self._refuse_stall(accurate, "solver.tolerance, which a longer step does not meet")
         dt = min(stable, accurate)
         while True:
             dt, hit = spread(dt, remaining)
-            velocity = extrapolated(field.velocity, memory.velocity, dt / (2 * memory.dt))
-            limit = self.control.stable(self.flow.rate(velocity, self.state.axis))
+            ahead = dt / (2 * memory.dt)
+            velocity = extrapolated(field.velocity, memory.velocity, ahead)
+            h = field.h + ahead * (field.h - memory.h_before)
+            velocity = self._heated(velocity, h, dt)
+            limit = self._limit(velocity)
             if dt <= limit * (1 + 1e-9):
                 return dt, hit, velocity
             dt = 0.99 * limit
 
+    def _heated(self, velocity: Velocity, h: Array, dt: float) -> Velocity:
+        tau = self.temperature.mean(self.state.time, self.state.time + dt)
+        return self.flow.heated(velocity, h, tau)
+
+    def _limit(self, velocity: Velocity) -> float:
+        """Longest step under a velocity at which the density as it is stays positive."""
+        rate = self.flow.rate(velocity, self.state.axis)
+        if velocity.heat is not None:
+            rate = max(rate, self.flow.outflow(self.state.rho, velocity, self.state.axis))
+        return self.control.stable(rate)
+
     def _stable_step(self) -> float:
-        dt = self.control.stable(self.flow.rate(self.field.velocity, self.state.axis))
+        rate = self.flow.rate(self.field.velocity, self.state.axis)
+        dt = self.control.stable(rate)
         self._refuse_stall(dt, "time.cfl, on a grid whose fastest cell empties that soon")
+        if not self.temperature.zero:
+            tau = self.temperature.highest(self.state.time, self.state.time + dt)
+            dt = self.control.damped(rate, self.flow.diffusion_rate(tau, self.state.axis))
+            self._refuse_stall(dt, "the diffusion of training.temperature on cells that small")
         return dt
 
     def _accurate_step(self, memory: Memory) -> float:
@@ -129,20 +169,23 @@ class Driver(Loop):
         off = miss(self.field.h, memory.h_predicted, self.flow.volume, self.state.peak_field)
         return self.control.accurate(memory.dt, off)
 
-    def _first_proposal(self, remaining: float) -> tuple[float, bool, Velocity]:
+    def _first_proposal(self, remaining: float, most: float) -> tuple[float, bool, Velocity]:
         """The first step: its midpoint's field is computed, and must not be too far."""
         flow, field = self.flow, self.field
-        dt, hit = spread(min(self._stable_step(), remaining), remaining)
+        now = self._heated(field.velocity, field.h, 0.0)
+        dt = min(self._stable_step(), self._limit(now), remaining, most)
+        dt, hit = spread(dt, remaining)
         allowed = self.control.first_change()
         for _ in range(FIRST_TRIES):
-            middle = flow.field(flow.euler(self.state, field.velocity, dt / 2))
+            middle = flow.field(flow.euler(self.state, now, dt / 2))
             change = 2 * miss(middle.h, field.h, flow.volume, self.state.peak_field)
-            limit = self.control.stable(flow.rate(middle.velocity, self.state.axis))
+            velocity = self._heated(middle.velocity, middle.h, dt)
+            limit = self._limit(velocity)
             if change <= allowed and dt <= limit:
                 break
             dt = min(dt * max(0.1, 0.8 * allowed / change if change > 0 else 0.5), 0.99 * limit)
             hit = False
-        return dt, hit, middle.velocity
+        return dt, hit, velocity
 
     def _watch_walls(self) -> None:
         state = self.state
@@ -170,10 +213,27 @@ class Driver(Loop):
                 stacklevel=2,
             )
 
+    def _watch_depth(self) -> None:
+        """Tell once where a density in balance has begun to underflow."""
+        tau = self.temperature.at(self.state.time)
+        if self._depth_told or tau < self.temperature.lowest:  # on the way to none at all
+            return
+        depth = potential_range(self.flow.problem, self.field.h, self.state.axis)
+        if depth > DEEPEST * tau > 0:
+            self._depth_told = True
+            warnings.warn(
+                f"the potential spans {depth / tau:.0f} temperatures at t = {self.state.time:.4g}: "
+                f"densities underflow beyond {DEEPEST:.0f}, and cells that are empty by that are "
+                "not in balance",
+                Notice,
+                stacklevel=2,
+            )
+
     def _refuse_growth(self, added: int) -> None:
         state, memory = self.state, self.flow.kernels.memory()
         grown = state.rho.nbytes // state.axis.count * (state.axis.count + added)
-        if FIELDS_HELD * grown > memory:
+        noise = not self.flow.problem.temperature.zero
+        if fields_held(self.flow.scheme, noise) * grown > memory:
             raise NumericalFailure(
                 f"the a axis has grown to {state.axis.count} cells at t = {state.time:.4g} and "
                 "more do not fit in memory; give fewer solver.a_cells, which are then wider"

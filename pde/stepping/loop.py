@@ -85,6 +85,11 @@ class Loop(ABC):
     def risk(self) -> float:
         """R now."""
 
+    @property
+    def energy(self) -> float:
+        """F now, which falls along the flow: the risk, where there is nothing else."""
+        return self.risk
+
     @abstractmethod
     def _begin(self) -> None:
         """Remember what the start is compared with."""
@@ -98,7 +103,7 @@ class Loop(ABC):
         """The frame of the state as it is; takes the log with it."""
 
     def _record(self, dt: float) -> None:
-        energy_defect = balance_defect(self.state.start_energy, self.risk, self.state.dissipated)
+        energy_defect = balance_defect(self.state.start_energy, self.energy, self.state.dissipated)
         row = (self.state.time, dt, self.risk, self.dissipation, energy_defect)
         for name, value in zip(LOG, row, strict=True):
             self.log[name].append(value)
@@ -107,7 +112,12 @@ class Loop(ABC):
             self.report(Report(self.state.time, self.state.step, dt, self.risk, energy_defect))
 
     def _watch_balance(self, energy_defect: float) -> None:
-        """The energy of a gradient flow falls, by what is dissipated; steps too long break both."""
+        """The energy of a gradient flow falls, by what is dissipated; steps too long break both.
+
+        Judged where the energy is the risk alone: a changing temperature does work of its own.
+        """
+        if self.energy != self.risk:
+            return
         if self.risk > RISEN * self.state.start_energy + ROUNDING:
             raise NumericalFailure(
                 f"the risk has risen from {self.state.start_energy:.4g} to {self.risk:.4g} at t = "

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 Stages = tuple[tuple[float, float], ...]
 
-SSP_RK2: Stages = ((0.0, 1.0), (0.5, 0.5))
+SSP_RK2: Stages = ((0.0, 1.0), (1 / 2, 1 / 2))
+SSP_RK3: Stages = ((0.0, 1.0), (3 / 4, 1 / 4), (1 - 2 / 3, 2 / 3))  # sums to 1 exactly: mass
 
 
 @dataclass(frozen=True)

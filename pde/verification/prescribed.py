@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ...kernels import Velocity, select
 from ...kernels.contract import Scheme
+from ..density.flow import STAGES
 from ..geometry import CubedSphere, Stations
-from ..stepping.tableaux import SSP_RK2
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
@@ -57,9 +57,11 @@ def evolve(
     steps = int(np.ceil(time * kernels.outflow(faces, sphere.volume)[0].max() / CFL))
     rho, one = start[..., None].copy(), np.ones(1)
     fixed = (time / steps, Velocity(faces, None), sphere.volume, one, None, scheme)
-    first, last = SSP_RK2
-    middle = np.empty_like(rho)
+    stages = STAGES[scheme]
+    outs = [*(np.empty_like(rho) for _ in stages[1:]), rho]
     for _ in range(steps):
-        kernels.transport(middle, rho, None, first, *fixed, sphere.connectivity)
-        kernels.transport(rho, middle, rho, last, *fixed, sphere.connectivity)
+        now, base = rho, None
+        for out, weights in zip(outs, stages, strict=True):
+            kernels.transport(out, now, base, weights, *fixed, sphere.connectivity)
+            now, base = out, rho
     return np.asarray(rho[..., 0])

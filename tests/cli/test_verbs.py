@@ -74,7 +74,8 @@ def test_schema_of_one_table_tells_all_of_a_key(capsys: pytest.CaptureFixture[st
     text = out(["schema", "solver"], capsys)
     assert "network.train" not in text
     assert 'solver.scheme = "muscl"\n' in text
-    assert '    allowed: "upwind" or "muscl"\n    not yet: "weno"\n' in text
+    assert '    allowed: "upwind", "muscl" or "weno"\n' in text
+    assert '    not yet: "direct", "lines", "transform"\n' in text
     assert out(["schema", "data.samples"], capsys).startswith("data.samples = required   (kind = s")
 
 

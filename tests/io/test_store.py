@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,21 @@ def test_a_snapshot_reads_alone(filled: Path, tmp_path: Path, layout: Layout) ->
 def test_a_moved_run_still_reads(filled: Path, tmp_path: Path) -> None:
     filled.rename(tmp_path / "elsewhere")
     assert np.isfinite(Run.from_directory(tmp_path / "elsewhere").density(3.0)).all()
+
+
+def test_the_grid_of_whitened_directions_is_remembered(
+    tmp_path: Path, layout: Layout, make_frame: MakeFrame
+) -> None:
+    """A file without the attribute, from before there was a choice, is of raw directions."""
+    whitened = replace(layout, coordinates="whitened")
+    path = tmp_path / "run"
+    with Store.create(path, layout=whitened, config_toml=CONFIG, provenance={}) as store:
+        store.append(make_frame(whitened, 0))
+    assert Run.from_directory(path).layout.coordinates == "whitened"
+    for name in (path / "trajectory.h5", *(path / "snap").iterdir()):
+        with h5py.File(name, "r+") as file:
+            del file.attrs["directions_of_grid"]
+    assert Run.from_directory(path).layout.coordinates == "raw"
 
 
 def test_the_view_is_a_function_of_the_snapshots(filled: Path) -> None:

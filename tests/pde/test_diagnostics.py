@@ -160,3 +160,26 @@ def test_sampled_data_never_claim_the_laws_risk(held_out: float, session: Make) 
     got = diagnostics.audit(made.flow, state, made.flow.field(state), made.flow.moments(state))
     assert np.isnan(np.asarray(got["population_risk"]))
     assert np.isnan(np.asarray(got["test_risk"])) == (held_out == 0.0)
+
+
+@pytest.mark.parametrize("train", TRAIN)
+@pytest.mark.parametrize("tau", [0.0, 0.05])
+def test_with_noise_and_ridge_dissipation_is_the_rate_at_which_the_free_energy_falls(
+    tau: float, train: list[str], session: Make
+) -> None:
+    """dF/dt = -D with F = R + lambda/2 E a^2 + tau int rho log rho, by a short Euler step."""
+    keys = {"training__temperature": tau, "training__ridge": 0.4, "network__weight_norm": 1.5}
+    made = session(network__train=train, solver__cells=32, solver__a_cells=48, **keys)
+    state, flow = tilted(made), made.flow
+    moments = flow.moments(state)
+    field, dt = flow.field(state, moments), 1e-5
+    after = flow.euler(state, flow.heated(field.velocity, field.h, tau), dt)
+    mass = state.rho * flow.cell_volume[..., None] * state.axis.weight
+    energy = field.risk + 0.2 * (mass * state.axis.values**2).sum()
+    energy += tau * (mass * np.log(state.rho)).sum()
+    now = diagnostics.free_energy(flow, state, field, moments)
+    assert now == pytest.approx(energy, rel=1e-12)
+    later = diagnostics.free_energy(flow, after, flow.field(after), flow.moments(after))
+    rate = diagnostics.dissipation(flow, field, moments, state)
+    assert (now - later) / dt == pytest.approx(rate, rel=2e-2)
+    assert diagnostics.audit(flow, state, field, moments)["free_energy"] == now

@@ -37,6 +37,23 @@ def test_the_layout_carries_the_grid_its_volumes_and_both_directions(d: int, ses
     assert (layout.target_shift, layout.target_scale, layout.input_basis) == (0.0, 1.0, None)
 
 
+@pytest.mark.parametrize("d", [2, 3])
+def test_a_grid_of_whitened_directions_says_so(d: int, session: Make) -> None:
+    made = session(d, solver__coordinates="whitened", network__weight_norm=1.5)
+    layout, metric = made.layout(made.initial_state()), made.problem.metric
+    assert layout.coordinates == "whitened"
+    assert (layout.direction_whitened == made.flow.sphere.centres).all()
+    np.testing.assert_allclose(layout.direction_raw, metric.raw(layout.direction_whitened))
+    area = {2: 2 * np.pi, 3: 4 * np.pi}[d] * 1.5 ** (d - 1)
+    assert layout.cell_volume.sum() == pytest.approx(area, rel=1e-4)
+    assert "whitened directions" in made.describe()
+
+
+def test_weno_holds_one_more_field(session: Make) -> None:
+    held = [plan(session(solver__scheme=name)).fields for name in ("muscl", "weno")]
+    assert held == [3, 4]
+
+
 def test_a_list_has_no_cell_width(session: Make) -> None:
     made = session(initial__a={"kind": "two-point"}, network__train=["w"])
     layout = made.layout(made.initial_state())

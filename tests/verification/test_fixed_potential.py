@@ -57,10 +57,10 @@ class Whitened:
         return pushed * self.jacobian(v) / self.jacobian(start)
 
 
-def errors(exact, case, d: int, cells: int) -> tuple[float, float]:
+def errors(exact, case, d: int, cells: int, scheme: str = "muscl") -> tuple[float, float]:
     """L1 error per unit volume, and error of the mean direction."""
     sphere = CubedSphere(d, cells)
-    end = exact.evolve(sphere, np.ones(sphere.shape), case.velocity, 1.0)
+    end = exact.evolve(sphere, np.ones(sphere.shape), case.velocity, 1.0, scheme=scheme)
     truth = exact.cell_average(sphere, case.density)
     means = [
         (
@@ -101,6 +101,29 @@ def test_errors(exact, case, d: int, cells: int, l1: float, weak: float) -> None
     measured = errors(exact, case(exact, d), d, cells)
     assert measured[0] <= l1
     assert measured[1] <= weak
+
+
+@pytest.mark.parametrize(
+    ("case", "d", "cells", "l1", "weak"),
+    [
+        # numerics check 5, the measured weak rows x 1.3
+        (Isotropic, 3, 16, 6e-4, 7e-4),
+        (Isotropic, 3, 32, 1.5e-4, 1.5e-4),
+        (Isotropic, 2, 64, 2e-7, 1.6e-5),
+        # numerics check 6
+        (Whitened, 3, 32, 6e-4, 1.7e-4),
+    ],
+)
+def test_errors_of_weno(exact, case, d: int, cells: int, l1: float, weak: float) -> None:
+    measured = errors(exact, case(exact, d), d, cells, "weno")
+    assert measured[0] <= l1
+    assert measured[1] <= weak
+
+
+def test_order_of_weno_where_the_metric_varies(exact) -> None:
+    """Condition 10, d = 3: numerics check 6."""
+    coarse, fine = (errors(exact, Whitened(exact, 3), 3, n, "weno")[0] for n in (16, 32))
+    assert np.log2(coarse / fine) >= 2.5
 
 
 def test_a_flipped_mobility_factor_is_noticed(exact, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -109,11 +110,22 @@ def test_remarks_say_what_is_invisible_and_unresolved(make_run: Callable[..., Ru
     assert "invisible to f" in text
 
 
+def of_whitened(layout: Layout) -> Layout:
+    """The same cells, taken for a grid of the whitened directions."""
+    v = layout.direction_raw / np.linalg.norm(layout.direction_raw, axis=-1, keepdims=True)
+    return replace(
+        layout, coordinates="whitened", direction_whitened=v, direction_raw=raw(layout, v)
+    )
+
+
 @pytest.mark.parametrize("d", [2, 3, 4])
+@pytest.mark.parametrize("coordinates", ["raw", "whitened"])
 def test_every_direction_is_in_the_cell_that_is_nearest_in_its_panel(
-    make_layout: Make, d: int
+    make_layout: Make, coordinates: str, d: int
 ) -> None:
     layout = make_layout(d, SIZES[d][0])
+    if coordinates == "whitened":
+        layout = of_whitened(layout)
     cells = np.arange(layout.cell_volume.size).reshape(layout.cell_volume.shape)
     np.testing.assert_array_equal(cell_of(layout, layout.direction_raw), cells)
 
@@ -139,6 +151,30 @@ def test_the_circle_is_in_order_and_closed(make_layout: Make) -> None:
     assert (np.diff(inside) > 0).all()
     np.testing.assert_allclose(inside, edges[:-1] - edges[0] + np.pi / 28, atol=1e-12)
     assert edges[-1] - edges[0] == pytest.approx(2 * np.pi)
+
+
+def test_a_circle_of_whitened_directions_has_edges_between_the_raw_ones(make_layout: Make) -> None:
+    """Edges at the raw images of equal whitened angles; the cells lie between them, in order."""
+    layout = of_whitened(make_layout(2, 7))
+    order, edges = circle(layout)
+    u = layout.direction_raw.reshape(-1, 2)[order]
+    inside = (np.arctan2(u[:, 1], u[:, 0]) - edges[0]) % (2 * np.pi) + edges[0]
+    assert (edges[:-1] < inside).all()
+    assert (inside < edges[1:]).all()
+    assert edges[-1] - edges[0] == pytest.approx(2 * np.pi)
+    v = whitened(layout, np.stack([np.cos(edges), np.sin(edges)], axis=-1))
+    turns = np.diff(np.unwrap(np.arctan2(v[:, 1], v[:, 0])))
+    np.testing.assert_allclose(turns, 2 * np.pi / len(order), rtol=1e-9)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_points_of_a_cell_of_whitened_directions_lie_in_it(make_layout: Make, d: int) -> None:
+    layout = of_whitened(make_layout(d, SIZES[d][0]))
+    v, shares = refined(layout)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    np.testing.assert_allclose(np.linalg.norm(v, axis=-1), 1.0)
+    expected = np.broadcast_to(np.arange(len(v))[:, None], shares.shape)
+    np.testing.assert_array_equal(cell_of(layout, raw(layout, v)), expected)
 
 
 def test_teachers_and_whitening(make_run: Callable[..., Run]) -> None:

@@ -60,10 +60,10 @@ class Panels:
         """The cell across a face, and which of its faces that is."""
         return self.across[index, axis, side]
 
-    def continued(self, index: Index, axis: int, side: int) -> tuple[int, Array]:
-        """Where a line of cell centres is one cell beyond the edge, as the neighbour sees it."""
+    def continued(self, index: Index, axis: int, side: int, depth: int = 0) -> tuple[int, Array]:
+        """Where a line of cell centres is beyond the edge, `depth` cells into the neighbour."""
         xi = [self.xi(i) for i in index[1:]]
-        xi[axis] += (2 * side - 1) * self.h
+        xi[axis] += (2 * side - 1) * (1 + depth) * self.h
         panel = self.neighbour(index, axis, side)[0][0]
         return panel, self.coordinates(panel, self.point(index[0], xi))
 

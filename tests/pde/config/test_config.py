@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnflow.kernels.errors import Notice
+from bnflow.kernels.errors import InputError, Notice
 from bnflow.pde.config import load_config
 from bnflow.pde.config.solver import Time
 from bnflow.pde.config.target import FileTarget, Teacher
@@ -74,6 +74,14 @@ def test_file_data_bring_their_targets_unless_a_teacher_is_named() -> None:
 def test_a_range_is_free_where_the_outer_weights_stay() -> None:
     changes = ['network.train=["w"]', "solver.a_range=[1, 2]"]
     assert load_config(None, changes).solver.a_range == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("scheme", ["muscl", "weno"])
+def test_a_half_is_the_largest_courant_number_of_second_order_and_above(scheme: str) -> None:
+    keys = {"solver.scheme": scheme, "time.cfl": 0.5}
+    assert load_config(None, keys).time.cfl == 0.5
+    with pytest.raises(InputError, match=rf'solver.scheme = "{scheme}"; allowed: at most 0.5'):
+        load_config(None, {**keys, "time.cfl": 0.51})
 
 
 def test_directions_are_normalised_and_angles_are_directions() -> None:

@@ -40,7 +40,7 @@ def told(*overrides: str) -> str:
         ("target.noise=-1", "target.noise = -1 must be a number >= 0"),
         ("run.seed=-1", "run.seed = -1 must be an integer >= 0"),
         ("initial.a.std=0", "initial.a.std = 0 must be a number > 0"),
-        ("solver.scheme=mucsl", '= "mucsl" must be "upwind" or "muscl"; did you mean "muscl"?'),
+        ("solver.scheme=mucsl", 'must be "upwind", "muscl" or "weno"; did you mean "muscl"?'),
         ("run.backend=gpu", 'run.backend = "gpu" must be "auto", "numpy" or "cuda"'),
         ("data.kind=foo", 'data.kind = "foo" must be "population", "sampled", "file" or "arrays"'),
         ("network.train=[]", 'network.train = [] must be a non-empty list of "w", "a"'),
@@ -82,6 +82,12 @@ def told(*overrides: str) -> str:
         ("target.label=signs", 'target.label = "signs" must be "sign"; did you mean "sign"?'),
         ("target.label=sign", 'target.label = "sign" has no closed form on data.kind = "popu'),
         ('target={kind="function"}', 'a target function has no closed form on data.kind = "popul'),
+        ("network.metric=rund", '"rund" must be "bn" or "round"; did you mean "round"?'),
+        # rates
+        ("training.rates.a=0", "training.rates.a = 0 must be a number > 0"),
+        ("training.rates.w=fast", 'training.rates.w = "fast" must be a number > 0'),
+        ("training.rates.b=1", "training.rates.b is no key"),
+        ("training.rates=1", "training.rates = 1 must be a table"),
         # losses
         ("loss.kind=logistc", 'must be "square", "logistic" or "huber"; did you mean "logistic"?'),
         ("loss.kind=logistic", 'loss.kind = "logistic" has no closed form on data.kind = "popul'),
@@ -109,6 +115,15 @@ def told(*overrides: str) -> str:
         ("time.save={lgo=[1, 2, 1]}", "time.save.lgo is no key; time.save must be a list of times"),
         ("time.save_every=1e-9", "makes more than 100000 saves"),
         ("time={save=[1], save_every=1}", "time.save and time.save_every are both given"),
+        ("training.temperature=-1", "training.temperature = -1 is negative; give a temperature"),
+        ("training.temperature=hot", "must be a number >= 0 or a list of [t, τ] with growing t"),
+        ("training.temperature=[]", "must be a number, or pairs [t, τ] with growing t"),
+        ("training.temperature=[[1, 0], [1, 1]]", "or pairs [t, τ] with growing t >= 0"),
+        ("training.temperature=[[-1, 0.1]]", "or pairs [t, τ] with growing t >= 0"),
+        ("training.temperature=[[0, -0.1]]", "holds a negative temperature; give τ >= 0"),
+        ('training.temperature=[[0, "hot"]]', 'temperature[0][1] = "hot" must be a number'),
+        ("training.temperature=[0.1, 0.2]", "must be a number, or pairs [t, τ] with"),
+        ("training.ridge=-1", "training.ridge = -1 must be a number >= 0"),
     ],
 )  # fmt: skip
 def test_mistakes(override: str, message: str) -> None:
@@ -118,13 +133,11 @@ def test_mistakes(override: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("override", "available"),
     [
-        ("solver.scheme=weno", "upwind, muscl"),
         ("solver.method=sgd", "grid, particles"),
         ("network.weight_norm=[1, 2]", "a number from 1e-06"),
-        ("network.metric=round", "bn"),
         ("data.kind=isotropic-pair", "population, sampled, file"),
-        ("training.temperature=0.1", "0.0"),
-        ("training.rates.a=optimal", "1.0"),
+        ("training.weight_decay=0.1", "0.0"),
+        ("training.rates.a=optimal", "a number > 0"),
         ("run.dtype=float32", "float64"),
     ],
 )

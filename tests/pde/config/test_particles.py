@@ -28,10 +28,15 @@ D5 = (
         (("solver.step=0.1",), 'solver.step = 0.1 is for solver.integrator = "rk4"'),
         (("solver.coordinates=white",), 'did you mean "whitened"?'),
         (
-            ("solver.coordinates=whitened",),
-            'is for solver.method = "particles"; a grid takes "raw"',
+            ("solver.coordinates=ellipsoid",),
+            'is for solver.method = "particles"; a grid takes "raw" or "whitened"',
         ),
         ((*PLAIN, "solver.coordinates=ellipsoid"), 'a plain network takes "raw"'),
+        ((*PLAIN, "network.metric=round"), 'network.metric = "round" is for batch-normalized'),
+        (
+            ("solver.method=particles", "solver.coordinates=ellipsoid", "network.metric=round"),
+            'is for network.metric = "bn"; the round metric takes "raw" or "whitened"',
+        ),
         (("network.batch_norm=false",), 'give solver.method = "particles"'),
         (("network.batch_norm=1",), "network.batch_norm = 1 must be true or false"),
         ((NORMAL,), 'only the direction counts: give initial.w = "uniform"'),
@@ -64,3 +69,10 @@ def test_what_is_allowed_reads_back() -> None:
         config = load_config(None, overrides)
         assert load_config(config.to_dict()) == config
     assert load_config(None, (*PLAIN, NORMAL)).initial.w == NormalWeights(std=0.5)
+
+
+@pytest.mark.parametrize("key", ["training.temperature=0.1", "training.ridge=0.1"])
+def test_noise_and_ridge_are_for_grids(key: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_config(None, ["solver.method=particles", key])
+    assert f"{key.replace('=', ' = ')} is not yet available with solver.method" in str(error.value)

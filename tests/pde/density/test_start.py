@@ -1,6 +1,7 @@
 """Cell averages of initial laws: mass, moments, a given density, and its mistakes."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import bnflow
 from bnflow.kernels.errors import InputError, Notice
 from bnflow.pde.config import load_config
 from bnflow.pde.density.start import direction_averages
-from bnflow.pde.geometry import BatchNormMetric, CubedSphere
+from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere
 from bnflow.pde.given import Given
 from bnflow.pde.network.directions import DirectionLaw
 from bnflow.pde.session import Session
@@ -20,19 +21,46 @@ Array = np.ndarray
 WIDTH = 0.3
 
 
+def metric(d: int) -> BatchNormMetric:
+    return BatchNormMetric([4.0, 1.0, 0.5, 2.0][:d])
+
+
 def law(kind: str, d: int, concentration: float = 2.0) -> DirectionLaw:
-    metric = BatchNormMetric([4.0, 1.0, 0.5, 2.0][:d])
     mean = np.eye(d)[0] if kind == "vmf" else None
-    return DirectionLaw(kind, metric, mean, concentration)
+    return DirectionLaw(kind, metric(d), mean, concentration)
 
 
 @pytest.mark.parametrize("d", [2, 3, 4])
 @pytest.mark.parametrize("kind", ["uniform", "uniform-whitened", "vmf"])
-def test_averages_have_mass_one_exactly(d: int, kind: str) -> None:
-    sphere = CubedSphere(d, 8)
-    averages = direction_averages(law(kind, d), sphere)
-    assert (averages * sphere.volume).sum() == pytest.approx(1.0, rel=1e-14)
-    assert averages.min() > 0
+@pytest.mark.parametrize("coordinates", ["raw", "whitened"])
+@pytest.mark.parametrize("induced", ["bn", "round"])
+def test_averages_have_mass_one_exactly_and_moments_to_second_order(
+    d: int, kind: str, coordinates: str, induced: str
+) -> None:
+    """E u_i u_j on the grid, whichever directions it covers, is that of the law."""
+    errors = []
+    for n in (8, 16):
+        sphere, chart = CubedSphere(d, n), Chart(metric(d), coordinates, induced)
+        averages = direction_averages(law(kind, d), sphere, chart)
+        mass = averages * chart.volume(sphere)
+        assert mass.sum() == pytest.approx(1.0, rel=1e-13)
+        assert averages.min() > 0
+        u = chart.raw(sphere.centres).reshape(-1, d)
+        errors.append(abs((u * mass.reshape(-1, 1)).T @ u - second_moment(kind, d)).max())
+    assert errors[1] < max(errors[0] / 3, 1e-11)  # volumes of d = 4 are by quadrature
+    assert errors[1] < 4e-3  # h^2 / 2
+
+
+@cache
+def second_moment(kind: str, d: int) -> Array:
+    """E u u' of a law, by many weighted points."""
+    sphere, own = CubedSphere(d, 400 if d == 2 else 24), law(kind, d)
+    total = np.zeros((d, d))
+    for points, element in sphere.gauss_points(3):
+        weight = (element * own.density(points)).ravel() / sphere.total_volume
+        u = points.reshape(-1, d)
+        total += (u * weight[:, None]).T @ u
+    return total
 
 
 @pytest.mark.filterwarnings("ignore::bnflow.Notice")
@@ -43,7 +71,7 @@ def test_averages_on_the_circle_are_exact_integrals_of_the_series(k: float) -> N
     Width 1/4 of a cell at k = 400: more Gauss points there.
     """
     sphere = CubedSphere(2, 6)
-    averages = direction_averages(law("vmf", 2, k), sphere)
+    averages = direction_averages(law("vmf", 2, k), sphere, Chart(metric(2)))
     centre = np.arctan2(sphere.centres[..., 1], sphere.centres[..., 0])
     j, h = np.arange(1, 160), sphere.spacing
     smoothed = ive(j, k) / ive(0, k) * np.sin(j * h / 2) / (j * h / 2)
@@ -55,7 +83,7 @@ def test_a_narrow_law_is_resolved_by_more_points_and_told_when_it_is_not() -> No
     """Of k = 400 at 8 cells a quadrant (width 1/4 of a cell) the mean is right to 2e-2."""
     sphere = CubedSphere(2, 8)
     with pytest.warns(Notice, match=r"the law is 0.3 cells wide; more solver.cells"):
-        averages = direction_averages(law("vmf", 2, 400.0), sphere)
+        averages = direction_averages(law("vmf", 2, 400.0), sphere, Chart(metric(2)))
     mean = ((averages * sphere.volume)[..., None] * sphere.centres).sum((0, 1))
     np.testing.assert_allclose(mean, [ive(1, 400.0) / ive(0, 400.0), 0.0], rtol=0, atol=2e-2)
 

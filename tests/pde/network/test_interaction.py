@@ -12,7 +12,8 @@ from scipy.special import erf
 
 from bnflow.kernels import select
 from bnflow.kernels.errors import Notice
-from bnflow.pde.geometry import BatchNormMetric, CubedSphere, Stations
+from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere, Stations
+from bnflow.pde.geometry.chart import Coordinates
 from bnflow.pde.network import interaction as module
 from bnflow.pde.network.activations import ACTIVATIONS, Activation, activation
 from bnflow.pde.network.data import Samples
@@ -107,7 +108,9 @@ def rows(d: int, test: int = 0) -> Samples:
 def sampled(name: str, d: int, test: int = 0) -> tuple[SampledInteraction, CubedSphere, Samples]:
     grid, samples = CubedSphere(d, {2: 6, 3: 4, 4: 4}[d]), rows(d, test)
     stations, kernels = Stations(grid), select("numpy")
-    made = SampledInteraction(made_of(name), SquareLoss(), METRICS[d], stations, samples, kernels)
+    made = SampledInteraction(
+        made_of(name), SquareLoss(), Chart(METRICS[d]), stations, samples, kernels
+    )
     return made, grid, samples
 
 
@@ -171,11 +174,11 @@ def taught(d: int, name: str) -> NeuronTeacher:
 
 
 def population(
-    name: str, metric: BatchNormMetric, n: int
+    name: str, metric: BatchNormMetric, n: int, coordinates: Coordinates = "raw"
 ) -> tuple[PopulationInteraction, CubedSphere]:
     grid = CubedSphere(metric.dimension, n)
-    teacher = taught(metric.dimension, name)
-    return PopulationInteraction(made_of(name), metric, Stations(grid), teacher), grid
+    teacher, chart = taught(metric.dimension, name), Chart(metric, coordinates)
+    return PopulationInteraction(made_of(name), chart, Stations(grid), teacher), grid
 
 
 ISOTROPIC = BatchNormMetric([2.0, 2.0])
@@ -277,7 +280,7 @@ def test_the_gradient_of_any_network_is_that_of_its_dense_sum(
     x, y = random.standard_normal((count, d)), random.standard_normal(count)
     samples = Samples(np.zeros(d), metric.covariance, x, y, x[:0], y[:0])
     made = SampledInteraction(
-        made_of(name, gain), SquareLoss(), metric, Stations(grid), samples, select("numpy")
+        made_of(name, gain), SquareLoss(), Chart(metric), Stations(grid), samples, select("numpy")
     )
     c = random.standard_normal(grid.shape) / grid.volume.size
     u = directions_of(grid)
@@ -311,18 +314,20 @@ def same(one: module.Response, other: module.Response) -> None:
 
 @pytest.mark.parametrize("name", ["relu", "erf", "tanh", "step", "bent"])
 @pytest.mark.parametrize("n", [4, 7, 32])
-def test_on_the_isotropic_circle_a_convolution_is_the_matrix_product(
-    name: str, n: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("metric", [ISOTROPIC, METRICS[2]], ids=["isotropic", "any"])
+def test_on_equal_whitened_angles_a_convolution_is_the_matrix_product(
+    name: str, n: int, metric: BatchNormMetric, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fast, grid = population(name, ISOTROPIC, n)
+    coordinates: Coordinates = "raw" if metric.isotropic else "whitened"
+    fast, grid = population(name, metric, n, coordinates)
     assert fast.description() == "FFT on the circle"
 
-    def matrices(sigma: Any, metric: Any, directions: Any) -> Any:
+    def matrices(sigma: Any, directions: Any) -> Any:
         kernels = module.remainder_kernels(sigma)
         return [module._KernelSums(kernel, directions, 1 << 30) for kernel in kernels]
 
     monkeypatch.setattr(module, "_kernel_sums", matrices)
-    slow, _ = population(name, ISOTROPIC, n)
+    slow, _ = population(name, metric, n, coordinates)
     assert "kept" in slow.description()
     same(fast.respond(weights(grid)), slow.respond(weights(grid)))
 

@@ -59,9 +59,9 @@ def test_steps_stay_below_the_cfl_bound_and_the_growth_limit(session: Make) -> N
     driver, rates = made.driver(), []
     advance = driver.flow.advance
 
-    def watched(state: State, velocity: Any, dt: float) -> None:
+    def watched(state: State, velocity: Any, dt: float) -> bool:
         rates.append(dt * driver.flow.rate(velocity, state.axis))
-        advance(state, velocity, dt)
+        return advance(state, velocity, dt)
 
     driver.flow.advance = watched  # type: ignore[method-assign]
     try:
@@ -129,9 +129,9 @@ def test_the_first_step_is_taken_with_the_field_at_its_midpoint(session: Make) -
     driver, used = made.driver(), []
     advance = driver.flow.advance
 
-    def watched(state: State, velocity: Any, dt: float) -> None:
+    def watched(state: State, velocity: Any, dt: float) -> bool:
         used.append((velocity, dt))
-        advance(state, velocity, dt)
+        return advance(state, velocity, dt)
 
     driver.flow.advance = watched  # type: ignore[method-assign]
     try:
@@ -240,10 +240,13 @@ CASES: list[dict[str, Any]] = [
     {"network__train": ["w"], "initial__a": {"kind": "two-point"}},
     {"d": 3, "network__train": ["a"], "solver__scheme": "upwind", "time__cfl": 1.0},
     {**DRIFT, "time__save": [0.5, 1.0, 2.0, 3.0]},  # the axis grows on the way
+    {"solver__scheme": "weno", "solver__coordinates": "whitened"},
+    {"d": 3, "network__metric": "round", "training__rates": {"a": 0.5, "w": 2.0}},
 ]
+NAMES = ["circle", "sphere", "list", "upwind", "growing", "weno", "round"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=["circle", "sphere", "list", "upwind", "growing"])
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_from_any_frame_the_run_goes_on_bitwise(case: dict[str, Any], session: Make) -> None:
     made = session(**case)
     frames = run(made)
@@ -259,7 +262,7 @@ def test_from_any_frame_the_run_goes_on_bitwise(case: dict[str, Any], session: M
                 assert_same(getattr(got, part), getattr(want, part))
 
 
-@pytest.mark.parametrize("case", CASES, ids=["circle", "sphere", "list", "upwind", "growing"])
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_mass_sign_and_risk_are_audited_sound(case: dict[str, Any], session: Make) -> None:
     frames = run(session(**case))
     log = np.concatenate([frame.log["risk"] for frame in frames])

@@ -1,25 +1,41 @@
 """Runge-Kutta methods as data: convex or consistent, of the order that they claim."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from numpy.polynomial import Polynomial
 
-from bnflow.pde.stepping.tableaux import SSP_RK2, TABLEAUX, Tableau
+from bnflow.pde.stepping.tableaux import SSP_RK2, SSP_RK3, TABLEAUX, Stages, Tableau
 
 
-def test_every_stage_is_a_convex_combination() -> None:
-    for base, now in SSP_RK2:
-        assert base + now == 1.0
+@pytest.mark.parametrize("stages", [SSP_RK2, SSP_RK3])
+def test_every_stage_is_a_convex_combination(stages: Stages) -> None:
+    """The weights add up to 1 exactly, not to a rounding: else mass would grow step by step."""
+    for base, now in stages:
+        assert Fraction(base) + Fraction(now) == 1
         assert min(base, now) >= 0
 
 
-def test_growth_of_a_linear_equation_is_the_exponential_to_second_order() -> None:
-    """y' = z y: one step gives 1 + z + z^2 / 2, as a polynomial."""
+@pytest.mark.parametrize(("stages", "order"), [(SSP_RK2, 2), (SSP_RK3, 3)])
+def test_growth_of_a_linear_equation_is_the_exponential_to_its_order(
+    stages: Stages, order: int
+) -> None:
+    """y' = z y: one step gives 1 + z + z^2/2 (+ z^3/6), as a polynomial."""
     z = Polynomial([0.0, 1.0])
     y = base = Polynomial([1.0])
-    for w0, w1 in SSP_RK2:
+    for w0, w1 in stages:
         y = w0 * base + w1 * (y + z * y)
-    np.testing.assert_allclose(y.coef, [1.0, 1.0, 0.5], rtol=1e-15)
+    np.testing.assert_allclose(y.coef, [1.0, 1.0, 1 / 2, 1 / 6][: order + 1], rtol=1e-15)
+
+
+def test_the_third_order_stages_meet_the_nonlinear_condition() -> None:
+    """y' = t^2: a third-order method integrates it exactly; stages at t = 0, 1, 1/2."""
+    y, t = 0.0, 0.0
+    for _, now in SSP_RK3:
+        y, t = now * (y + t**2), now * (t + 1.0)
+    assert y == pytest.approx(1 / 3, rel=1e-15)
+    assert t == pytest.approx(1.0, rel=1e-15)
 
 
 @pytest.mark.parametrize("tableau", TABLEAUX.values(), ids=TABLEAUX)

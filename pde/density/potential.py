@@ -1,0 +1,57 @@
+"""How deep the potential is, in units of the temperature: what a density can follow, and what not.
+
+    Psi(v, a) = a h(v) + lambda a^2/2,   Gibbs state ~ exp(-Psi/tau)
+
+Densities are kept as they are, so an equilibrium that spans more than exp(650) underflows, and its
+empty cells no longer balance. The range is taken over what noise mixes: all of the grid where w and
+a are trained, the directions at one a where w alone is, a at one direction where a alone is.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...kernels.errors import InputError, Notice
+from ..geometry.axis import OuterAxis
+from ..problem import Problem
+
+Array = NDArray[np.float64]
+
+DEEPEST = 650.0  # in units of tau; exp(-708) is the smallest normal number
+
+
+def potential_range(problem: Problem, h: Array, axis: OuterAxis) -> float:
+    """max Psi - min Psi over what noise mixes; h (2d, n, .., n)."""
+    a = axis.values
+    if not problem.trains_outer:
+        return float(np.abs(a).max() * (h.max() - h.min())) if problem.trains_inner else 0.0
+    penalty = 0.5 * problem.ridge * a**2
+    if problem.trains_inner:
+        ends = np.outer([h.min(), h.max()], a) + penalty
+        return float(ends.max() - ends.min())
+    potential = h.ravel()[:, None] * a + penalty
+    return float(np.ptp(potential, axis=1).max())
+
+
+def check_noise(problem: Problem, h: Array, axis: OuterAxis) -> None:
+    """Refuse a temperature too low for the potential at the start; tell of a spread without end."""
+    tau = problem.temperature.lowest
+    if not tau:
+        return
+    depth = potential_range(problem, h, axis)
+    if depth > DEEPEST * tau:
+        raise InputError(
+            f"training.temperature = {tau:g}: the potential spans {depth:.3g} on this grid, "
+            f"{depth / tau:.0f} temperatures, and densities underflow beyond {DEEPEST:.0f}; "
+            f"give at least {1.05 * depth / DEEPEST:.2g}, a shorter solver.a_range, or 0"
+        )
+    if problem.trains_outer and not problem.ridge:
+        warnings.warn(
+            "training.temperature > 0 spreads a for ever where training.ridge = 0.0: there is no "
+            "stationary state",
+            Notice,
+            stacklevel=2,
+        )

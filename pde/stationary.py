@@ -1,0 +1,114 @@
+"""The stationary state of noisy training, by self-consistency and without the flow.
+
+    rho = exp(-(a h[rho] + lambda a^2/2)/tau) / Z
+
+Z normalises what the flow conserves: all of the mass where w and a are trained, the mass at every
+value of a where w alone is, the mass of every direction where a alone is. F is strictly convex at
+tau > 0, so there is one such state. The iteration is damped,
+
+    h <- h + theta (h[Gibbs(h)] - h)
+
+theta halved where the mismatch has grown and raised slowly where it has fallen. On one grid the
+flow and this iteration have the same limit, since the flow's flux keeps a discrete Gibbs state
+exactly; between grids they agree to second order.
+Source: Mei, Montanari, Nguyen, PNAS 115 (2018) E7665 (Gibbs form of the fixed points).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.errors import InputError, NumericalFailure
+from .density.flow import Flow
+from .density.state import State
+from .diagnostics import wall_mass
+from .geometry.axis import CellAxis, extended_density
+
+Array = NDArray[np.float64]
+
+WALL = 1e-9  # mass in the outermost cells of a, above which the axis is extended
+EXTENSION = 0.25  # of the cells of a, added at both ends
+RISE, FALL = 1.1, 0.5  # of the damping
+
+
+@dataclass(frozen=True)
+class Stationary:
+    """state : the density, at time 0 of its own clock; temperature : its tau
+    iterations : taken; residual : relative mismatch of h, in the 2-norm.
+    """
+
+    state: State
+    temperature: float
+    iterations: int
+    residual: float
+
+
+def stationary_state(
+    flow: Flow,
+    start: State,
+    temperature: float | None = None,
+    *,
+    tolerance: float = 1e-12,
+    most: int = 20_000,
+) -> Stationary:
+    """The stationary state on a flow's grid.
+
+    start : gives what is conserved and the axis of a, which is extended where it is too short
+    temperature : tau; the flow's own, at the start's time, where left out
+    tolerance : of the mismatch; most : iterations
+
+    Raises InputError where there is no such state, NumericalFailure where it is not reached.
+    """
+    tau = flow.problem.temperature.at(start.time) if temperature is None else temperature
+    if not tau > 0:
+        raise InputError(f"temperature = {tau:g} has no Gibbs state; give one > 0")
+    if flow.problem.trains_outer and not flow.problem.ridge:
+        raise InputError(
+            "training.ridge = 0.0 and a is trained: noise spreads a for ever, and there is no "
+            "stationary state; give a ridge > 0"
+        )
+    state = State(start.rho.copy(), start.axis)
+    while True:
+        found = _iterated(flow, state, tau, tolerance, most)
+        axis = found.state.axis
+        if not (flow.problem.trains_outer and isinstance(axis, CellAxis)):
+            return found
+        if max(wall_mass(flow, found.state)) < WALL:
+            return found
+        added = int(np.ceil(EXTENSION * axis.count))
+        state = State(extended_density(found.state.rho, added, added), axis.extended(added, added))
+
+
+def gibbs(flow: Flow, state: State, h: Array, temperature: float) -> Array:
+    """The density exp(-Psi/tau) of a field h, with the conserved masses of a state."""
+    a, problem = state.axis.values, flow.problem
+    log = -(h[..., None] * a + 0.5 * problem.ridge * a**2) / temperature
+    everywhere = tuple(range(log.ndim))
+    over = everywhere if problem.trains_inner and problem.trains_outer else everywhere[:-1]
+    over = over if problem.trains_inner else everywhere[-1:]
+    measure = flow.cell_volume[..., None] if problem.trains_inner else np.ones(1)
+    rho = np.exp(log - log.max(axis=over, keepdims=True))
+    mass = (state.rho * measure).sum(axis=over, keepdims=True)
+    return np.asarray(rho * (mass / (rho * measure).sum(axis=over, keepdims=True)))
+
+
+def _iterated(flow: Flow, state: State, tau: float, tolerance: float, most: int) -> Stationary:
+    """Damped iterations until the field is that of its own Gibbs state."""
+    h = flow.field(state).h
+    theta, before, volume = 1.0, np.inf, flow.volume
+    for iteration in range(1, most + 1):
+        now = State(gibbs(flow, state, h, tau), state.axis)
+        answer = flow.field(now).h
+        miss = float(np.sqrt((volume * (answer - h) ** 2).sum()))
+        residual = miss / max(float(np.sqrt((volume * answer**2).sum())), 1e-300)
+        if residual <= tolerance:
+            return Stationary(now, tau, iteration, residual)
+        theta = min(1.0, theta * (RISE if miss < before else FALL))
+        h, before = h + theta * (answer - h), miss
+    raise NumericalFailure(
+        f"no stationary state within {tolerance:g} after {most} iterations (mismatch "
+        f"{residual:.2g}); give a larger tolerance or temperature"
+    )
