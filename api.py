@@ -117,10 +117,13 @@ def _solved(
         _refuse_changed_rows(stored, given.table)
     if stored is not None and finished:
         warnings.warn(f"{out} is already complete", Notice, stacklevel=3)
+        stored.given = given
         return stored
     with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
         job = Job(prepare(settings, given), given.table, display, callback, interrupt)
-        return job.run(out, stored is not None)
+        run = job.run(out, stored is not None)
+    run.given = given
+    return run
 
 
 def open(path: str | PathLike[str]) -> Run:

@@ -8,7 +8,9 @@ from pathlib import Path
 from . import DONE
 from .parser import Misuse
 
-FIGURES = ("overview", "density", "measure", "curves", "function", "sphere", "neurons")
+FIGURES = (
+    "overview", "density", "measure", "curves", "diagnostics", "function", "sphere", "neurons",
+)  # fmt: skip
 ENDINGS = (".png", ".pdf", ".svg")
 
 

@@ -3,6 +3,7 @@
     /panel (2d,) /xi1 .. /xi{d-1} (n,) /a (n_a,) /axis (d,)     dimension scales
     /cell_volume (panel, xi..) /direction_raw, /direction_whitened (panel, xi.., axis)
     /a_weight (a) /a_initial (n_a at the start)
+    [/tracer]                                                   of passive tracers
     of neurons, instead of these: /replica, /neuron, /axis (d,) and /neuron_mass (neuron)
     /data_mean (axis) /data_covariance (axis, axis_other) [/input_basis (axis, input) /input_centre]
     /config_toml /provenance_json                               texts with their sha256
@@ -24,6 +25,8 @@ from numpy.typing import NDArray
 from ..pde.frame import AnyLayout, Array, Layout, NeuronLayout
 from .netcdf import dimension, read_text, variable, write_text
 from .schema import CONVENTIONS, COORDINATES, SCHEMA, Quantity, check_version, quantity_of
+
+NEURON_DIMS = ("replica", "neuron", "axis")  # of a field that is not declared
 
 
 @dataclass(frozen=True)
@@ -62,17 +65,23 @@ def sphere_dims(layout: Layout) -> tuple[str, ...]:
 
 def field_dims(layout: AnyLayout, name: str, axes: int) -> tuple[str, ...]:
     """Names of the axes of a field that has so many."""
-    if isinstance(layout, Layout):
-        return (*sphere_dims(layout), "a")[:axes]
-    return quantity_of(name, "field").dims or ("replica", "neuron", "axis")[:axes]
+    if declared := quantity_of(name, "field").dims:
+        return declared
+    cells = (*sphere_dims(layout), "a") if isinstance(layout, Layout) else NEURON_DIMS
+    return cells[:axes]
 
 
 def field_shape(layout: AnyLayout, name: str, on_a: bool, count: int) -> tuple[int, ...]:
     """Lengths of the axes of a field; `count` cells of a, where it lives on them (`on_a`)."""
-    if isinstance(layout, Layout):
+    declared = quantity_of(name, "field").dims
+    if isinstance(layout, Layout) and not declared:
         return (*layout.cell_volume.shape, *((count,) if on_a else ()))
-    lengths = {"replica": layout.replicas, "neuron": layout.width, "axis": layout.dimension}
-    return tuple(lengths[dim] for dim in quantity_of(name, "field").dims or ("replica", "neuron"))
+    lengths = {"axis": layout.dimension}
+    if isinstance(layout, Layout):
+        lengths["tracer"] = layout.tracers
+    else:
+        lengths |= {"replica": layout.replicas, "neuron": layout.width}
+    return tuple(lengths[dim] for dim in declared or NEURON_DIMS[:2])
 
 
 def write_header(group: Any, header: Header, kind: str, a_first: int, a_count: int) -> None:
@@ -102,6 +111,8 @@ def _write_grid(
     group.attrs["directions_of_grid"] = layout.coordinates
     scales = {"panel": layout.panel, **{name: layout.xi for name in sphere_dims(layout)[1:]}}
     scales |= {"a": a_axis(layout, a_first, a_count), "a_initial": layout.a_values}
+    if layout.tracers:
+        scales["tracer"] = np.arange(layout.tracers)
     _write_dimensions(group, layout, scales)
     if layout.a_width is not None:
         group["a"].attrs["cell_width"] = layout.a_width
@@ -151,6 +162,7 @@ def _read_grid(group: Any, shared: dict[str, Any]) -> Layout:
         a_values=group["a_initial"][()],
         a_width=None if width is None else float(width),
         coordinates=str(group.attrs.get("directions_of_grid", "raw")),
+        tracers=len(group["tracer"]) if "tracer" in group else 0,
         **{name: group[name][()] for name in arrays},
         **shared,
     )

@@ -62,6 +62,8 @@ def describe(dataset: Any, quantity: Quantity) -> None:
     dataset.attrs["long_name"] = quantity.long_name
     dataset.attrs["units"] = quantity.units
     dataset.attrs["bnflow_role"] = quantity.role
+    if quantity.needs:
+        dataset.attrs["comment"] = quantity.needs
 
 
 def chunk_shape(shape: Sequence[int], itemsize: int, a_last: bool) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from ..kernels.errors import InputError
 from ..pde.frame import Array, NeuronLayout
 from .prediction import neuron_output
-from .run import Run
+from .run import Run, _first
 
 
 class NeuronRun(Run):
@@ -40,6 +40,16 @@ class NeuronRun(Run):
         row = self.index(t)
         direction, a = (self._fields.read(name, row) for name in ("direction", "a"))
         return direction, a, self.layout.neuron_mass
+
+    def trajectories(self, k: int | None = None) -> tuple[Array, Array]:
+        """The first k neurons of the first replica: w or u (times, k, d) and a (times, k).
+
+        All of them unless k is given. Raises InputError where there are not so many.
+        """
+        chosen = _first(k, self.layout.width, "neurons")
+        kept = [self.particles(float(t)) for t in self.time]
+        w, a = (np.stack([frame[part][0, :chosen] for frame in kept]) for part in (0, 1))
+        return w, a
 
     @property
     def rescaled(self) -> bool:
@@ -83,6 +93,10 @@ class NeuronRun(Run):
         if replica not in range(count):
             raise InputError(f"replica = {replica}: this run has replicas 0 to {count - 1}")
         return replica
+
+    def stationary(self, temperature: float | None = None) -> NoReturn:
+        """Not of neurons."""
+        _refuse("stationary density")
 
     def density(self, t: float) -> NoReturn:
         """Not of neurons."""

@@ -23,6 +23,17 @@ COLUMNS = {  # heading -> diagnostic, in the table of `summarise`
     "unresolved": "unresolved_mass",
 }
 
+FLOW = (  # diagnostics of the flow, below that table
+    "stationarity",
+    "certificate",
+    "certificate_size",
+    "sharpness",
+    "critical_steps",
+    "sign_changed_mass",
+    "displacement",
+    "sup_h",
+)
+
 
 def information(run: Run) -> dict[str, Any]:
     """Status, config, provenance, then the arrays in the order of the schema."""
@@ -65,7 +76,20 @@ def summarise(run: Run) -> str:
         cells = [f"{time:.6g}", f"{step}"]
         cells += [_cell(name, float(run.diagnostics[name][row])) for name in columns.values()]
         lines.append("".join(f"{cell:>13}" for cell in cells))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_flow(run)])
+
+
+def _flow(run: Run) -> list[str]:
+    """The diagnostics of the flow at the last saved time, each with what it needs."""
+    names = [name for name in FLOW if _has(run, name)]
+    if not names:
+        return []
+    lines = ["", f"the flow at t = {run.time[-1]:.6g}"]
+    for name in names:
+        value = _cell(name, float(run.diagnostics[name][-1]))
+        needs = DIAGNOSTICS[name].needs
+        lines.append(f"{name:>20}{value:>13}   {needs}".rstrip())
+    return lines
 
 
 def describe(run: Run) -> str:

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..pde.config import Config
+    from ..pde.given import Given
     from ..pde.network.activations import Activation
+    from ..pde.stationary import Stationary
     from .comparison import Comparison
 
 SHADOW = "shadow"  # in the folder of a run on a grid: the same problem by particles
@@ -48,6 +50,7 @@ class Run:
 
     path: Path | None
     status: str
+    given: Given | None = None  # what only Python knows of the problem, where it solved it
     layout: Layout
     config_toml: str
     provenance: Mapping[str, Any]
@@ -64,6 +67,13 @@ class Run:
         min_density: Array
         dissipation: Array
         dissipation_defect: Array
+        stationarity: Array
+        certificate: Array
+        certificate_size: Array
+        sharpness: Array
+        critical_steps: Array
+        sign_changed_mass: Array
+        displacement: Array
         sup_h: Array
         a_mean: Array
         a_second_moment: Array
@@ -213,6 +223,22 @@ class Run:
         """Directions, a and mass of the neurons of a run with solver.method = "particles"."""
         _refuse_neurons()
 
+    def trajectories(self, k: int | None = None) -> tuple[Array, Array]:
+        """The first k passive tracers at the saved times: u (times, k, d) and a (times, k).
+
+        All of them unless k is given. Raises InputError where the run has none, or not so many.
+        """
+        count = self.layout.tracers
+        if not count:
+            raise InputError(
+                "this run has no tracers; run it with solver.tracers = 200, or so many as you like"
+            )
+        chosen = _first(k, count, "tracers")
+        rows = range(len(self.time))
+        names = ("tracer_direction", "tracer_a")
+        u, a = (np.stack([self._fields.read(n, row)[:chosen] for row in rows]) for n in names)
+        return u, a
+
     def scales(self, t: float) -> Array:
         """Scales gamma of batch normalization of the neurons of such a run."""
         _refuse_neurons()
@@ -242,6 +268,24 @@ class Run:
         network = self.settings["network"]
         return activation(network["activation"], network.get("gain", 1.0))
 
+    def stationary(self, temperature: float | None = None) -> Stationary:
+        """The stationary state of noisy training, by self-consistency.
+
+        Its `.density` is on its own axis `.a`; it has `.risk`, `.free_energy`, `.residual` too.
+
+        temperature : tau; that at the end of the run unless given. Its ridge, grid, data and what
+            the run conserves stay: where a or w alone is trained, that is the law of the other.
+        Raises InputError where there is none: without noise, or a trained and no training.ridge.
+        """
+        from ..pde.stationary import stationary_state
+        from .rebuilt import session_of
+
+        session = session_of(self)
+        if temperature is None:
+            temperature = session.problem.temperature.at(self.config.time.end)
+        with np.errstate(all="ignore"):
+            return stationary_state(session.flow, session.initial_state(), temperature)
+
     @cached_property
     def shadow(self) -> Comparison | None:
         """The comparison with the same problem by particles, where solve had shadow_particles."""
@@ -267,8 +311,8 @@ class Run:
     ) -> Figure:
         """Draw the run, at the last saved time unless one is given; write it where a path is given.
 
-        what : overview, density, measure, curves, function or sphere; of neurons overview, neurons,
-            curves or function
+        what : overview, density, measure, curves, diagnostics, function or sphere; of neurons
+            overview, neurons, curves, diagnostics or function
         """
         from .figures import draw, save
 
@@ -285,6 +329,13 @@ class Run:
     def __repr__(self) -> str:
         """One line: what, how big, how far, how good, where."""
         return f"<{describe(self)}>"
+
+
+def _first(k: int | None, count: int, what: str) -> int:
+    """How many of them; all unless said."""
+    if k is not None and not 1 <= k <= count:
+        raise InputError(f"k = {k}: this run has {count} {what}; give 1 to {count}")
+    return count if k is None else k
 
 
 def _refuse_neurons() -> NoReturn:

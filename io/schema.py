@@ -14,22 +14,27 @@ from dataclasses import dataclass
 
 from ..kernels.errors import InputError
 
-SCHEMA = "1.1"
+SCHEMA = "1.2"
 CONVENTIONS = "CF-1.11"
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a dataset holds. `dims` are the axes after time; None where they depend on the run."""
+    """What a dataset holds.
+
+    dims : the axes after time; None where they depend on the run
+    needs : the hypothesis under which a diagnostic means what it says; stored as its comment
+    """
 
     long_name: str
     dims: tuple[str, ...] | None = ()
     units: str = "1"
     role: str = "coordinate"
+    needs: str = ""
 
 
-def _diagnostic(long_name: str, *dims: str) -> Quantity:
-    return Quantity(long_name, dims, role="diagnostic")
+def _diagnostic(long_name: str, *dims: str, needs: str = "") -> Quantity:
+    return Quantity(long_name, dims, role="diagnostic", needs=needs)
 
 
 COORDINATES = {
@@ -52,6 +57,7 @@ COORDINATES = {
     "data_covariance": Quantity("covariance S of batch normalization", ("axis", "axis_other")),
     "input_basis": Quantity("principal directions of the raw inputs", ("axis", "input")),
     "input_centre": Quantity("mean removed before the projection", ("input",)),
+    "tracer": Quantity("passive tracers of a density"),
     "replica": Quantity("independent networks on one clock"),
     "neuron": Quantity("neurons of a network"),
     "neuron_mass": Quantity("share of each neuron in its network; sums to 1", ("neuron",)),
@@ -66,6 +72,10 @@ FIELDS = {
         ("replica", "neuron", "axis"),
         role="field",
     ),
+    "tracer_direction": Quantity(
+        "raw direction u = w/|w| of each tracer", ("tracer", "axis"), role="field"
+    ),
+    "tracer_a": Quantity("outer weight of each tracer", ("tracer",), role="field"),
     "a": Quantity("outer weight of each neuron", ("replica", "neuron"), role="field"),
     "gamma": Quantity(
         "scale of each neuron, in sigma(gamma z + beta)", ("replica", "neuron"), role="field"
@@ -85,6 +95,36 @@ DIAGNOSTICS = {
     "min_density": _diagnostic("smallest cell average of rho"),
     "dissipation": _diagnostic("dissipation, the integral of |grad (Psi + tau log rho)|^2 drho"),
     "dissipation_defect": _diagnostic("relative defect of the energy-dissipation identity"),
+    "stationarity": _diagnostic(
+        "integral of |grad (Psi + tau log rho)|^2 drho over what is trained, rates left out",
+        needs="0 at a stationary state, and only there",
+    ),
+    "certificate": _diagnostic(
+        "bound on risk - risk(rho*) for every rho* with int |a| drho* <= certificate_size",
+        needs="a convex loss; sup |h| is over the centres of the cells",
+    ),
+    "certificate_size": _diagnostic(
+        "int |a| drho* of that bound: of the teacher where it is such a network, else of rho"
+    ),
+    "sharpness": _diagnostic(
+        "largest eigenvalue of the Gauss-Newton operator, the metric's mobility and rates inside",
+        needs="an activation without jumps where w is trained; of neurons, the first replica's, "
+        "and on a normal law at most 1,024",
+    ),
+    "critical_steps": _diagnostic(
+        "int sharpness dt / 2: gradient steps of the largest stable length",
+        needs="saved times as close as the sharpness changes",
+    ),
+    "sign_changed_mass": _diagnostic(
+        "of neurons, mass whose a has another sign than at the start; of a density, mass that has "
+        "passed a = 0, whichever way",
+        needs="of a density, an upper bound; with noise, of the mean current",
+    ),
+    "displacement": _diagnostic(
+        "bound on W2(rho(0), rho(t)) in the metric: of neurons, their root mean square distance "
+        "from the start; of a density, the length of its way",
+        needs="an upper bound",
+    ),
     "sup_h": _diagnostic("largest |h(v)|, the speed of a"),
     "a_mean": _diagnostic("mean of a"),
     "a_second_moment": _diagnostic("mean of a^2"),

@@ -4,8 +4,15 @@
     D = int (k_a (d_a mu)^2 + k_w |grad_g mu|^2) drho,   mu = a h + lambda a^2/2 + tau log rho
     dissipation defect(t) = |F(0) - F(t) - int_0^t D ds| / (F(0) - F(t))
     entropy = int rho log rho dvol_g da
+    stationarity = int ((d_a mu)^2 + |grad_g mu|^2) drho, of what is trained; the rates left out
+    displacement(t) = int_0^t (int |velocity|_g^2 drho)^(1/2) ds  >=  W2(rho(0), rho(t))
+    sign_changed_mass(t) = int_0^t int |flux through a = 0| dvol_g ds
+    certificate = int a h drho + A sup |h|  >=  R - R(rho*)   for every rho* with int |a| drho* <= A
 
-dF/dt = -D, and + tau' entropy where tau depends on time. Without noise D is of moments of a.
+dF/dt = -D, and + tau' entropy where tau depends on time. Without noise D is of moments of a. W2 is
+of the flow's metric (Benamou and Brenier 2000: its square is the least action). The certificate is
+R(rho*) >= R + int Psi d(rho* - rho), for convex losses; sup over the cell centres. Mass that comes
+back through a = 0 counts twice.
 At tau = 0 the limit is a measure: `unresolved_mass` is the mass in ridges below three cells wide,
 where a density plot is not to be trusted (risk and moments still are).
 Source: Ma and Ying, arXiv 2110.08725 (dissipation along the flow).
@@ -13,13 +20,17 @@ Source: Ma and Ying, arXiv 2110.08725 (dissipation along the flow).
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .density.field import Field
 from .density.flow import Flow
 from .density.state import State
+from .geometry.axis import CellAxis
 from .network.data import Population
+from .problem import Rates
 from .stepping.loop import balance_defect
 
 Array = NDArray[np.float64]
@@ -29,23 +40,84 @@ ROUNDING = 1e-12  # of the energy: a smaller fall is noise
 TRACE_MASS = 1e-9  # of the mass: less than this in a column of a does not count as reached
 
 
-def dissipation(flow: Flow, field: Field, moments: Array, state: State | None = None) -> float:
-    """D = -dF/dt along the flow; what is not trained has no part in it.
+@dataclass(frozen=True)
+class Slopes:
+    """Mean squares of d_a mu and grad_g mu, of what is trained; rates : of both layers."""
+
+    outer: float
+    inner: float
+    rates: Rates
+
+    @property
+    def dissipation(self) -> float:
+        """D = -dF/dt along the flow."""
+        return self.rates.outer * self.outer + self.rates.inner * self.inner
+
+    @property
+    def speed(self) -> float:
+        """Root mean square velocity, in the metric: the speed of rho in W2."""
+        square = self.rates.outer**2 * self.outer + self.rates.inner**2 * self.inner
+        return float(square**0.5)
+
+    @property
+    def stationarity(self) -> float:
+        """Both together."""
+        return self.outer + self.inner
+
+
+def slopes(flow: Flow, field: Field, moments: Array, state: State | None = None) -> Slopes:
+    """What drives the density; what is not trained has no part in it.
 
     state : of the density, whose logarithm counts where there is noise
     """
-    tau = 0.0 if state is None else flow.problem.temperature.at(state.time)
+    problem, rates = flow.problem, flow.problem.rates
+    tau = 0.0 if state is None else problem.temperature.at(state.time)
     if state is not None and tau > 0:
-        return flow.thermal_dissipation(state, flow.heated(field.velocity, field.h, tau))
-    rate = np.zeros_like(field.h)
-    if flow.problem.trains_outer:
-        rate += flow.problem.rates.outer * field.h**2 * moments[0]
-        if ridge := flow.problem.ridge:
-            pull = 2 * field.h * moments[1] + ridge * moments[2]
-            rate += flow.problem.rates.outer * ridge * pull
-    if flow.problem.trains_inner:
-        rate += flow.problem.rates.inner * field.slope_square * moments[2]
-    return float((rate * flow.cell_volume).sum())
+        heated = flow.heated(field.velocity, field.h, tau)
+        outer = flow.thermal_dissipation(state, replace(heated, faces=[])) / rates.outer
+        inner = flow.thermal_dissipation(state, replace(heated, outer=None)) / rates.inner
+        return Slopes(outer, inner, rates)
+    along, across = np.zeros_like(field.h), np.zeros_like(field.h)
+    if problem.trains_outer:
+        along += field.h**2 * moments[0]
+        if ridge := problem.ridge:
+            along += ridge * (2 * field.h * moments[1] + ridge * moments[2])
+    if problem.trains_inner:
+        across += field.slope_square * moments[2]
+    volume = flow.cell_volume
+    return Slopes(float((along * volume).sum()), float((across * volume).sum()), rates)
+
+
+def dissipation(flow: Flow, field: Field, moments: Array, state: State | None = None) -> float:
+    """D = -dF/dt along the flow."""
+    return slopes(flow, field, moments, state).dissipation
+
+
+def sign_flux(flow: Flow, state: State, field: Field) -> float:
+    """Mass that passes a = 0 in unit time, whichever way; rho there between two cells."""
+    axis, problem = state.axis, flow.problem
+    place = int(np.searchsorted(axis.values, 0.0)) - 1
+    if not (problem.trains_outer and isinstance(axis, CellAxis) and 0 <= place < axis.count - 1):
+        return 0.0
+    share = -axis.values[place] / axis.width
+    low, high = state.rho[..., place], state.rho[..., place + 1]
+    flux = field.h * ((1 - share) * low + share * high)
+    if tau := problem.temperature.at(state.time):
+        flux = flux + tau * (high - low) / axis.width
+    return problem.rates.outer * float((np.abs(flux) * flow.cell_volume).sum())
+
+
+def certificate(flow: Flow, state: State, field: Field, moments: Array) -> tuple[float, float]:
+    """The bound on R - R(rho*), and the A that it is for.
+
+    A is that of the teacher, where the network can represent it; else the network's own.
+    """
+    own = np.einsum("...i,i->...", state.rho, np.abs(state.axis.values)) * state.axis.weight
+    size = flow.problem.teacher_size
+    if size is None:
+        size = float((own * flow.cell_volume).sum())
+    aligned = float((field.h * moments[1] * flow.cell_volume).sum())
+    return aligned + size * float(np.abs(field.h).max()), size
 
 
 def free_energy(flow: Flow, state: State, field: Field, moments: Array) -> float:
@@ -76,6 +148,8 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     known = isinstance(flow.problem.data, Population)
     v = flow.whitened.reshape(-1, flow.problem.dimension)
     energy = free_energy(flow, state, field, moments)
+    driving = slopes(flow, field, moments, state)
+    bound, size = certificate(flow, state, field, moments)
     values: dict[str, float | Array] = {
         "risk": field.risk,
         "test_risk": flow.interaction.test_risk(cell_mass[1]),
@@ -84,8 +158,15 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
         "entropy": entropy(flow, state),
         "mass": float(cell_mass[0].sum()),
         "min_density": float(state.rho.min()),
-        "dissipation": dissipation(flow, field, moments, state),
+        "dissipation": driving.dissipation,
         "dissipation_defect": defect(state, energy),
+        "stationarity": driving.stationarity,
+        "certificate": bound,
+        "certificate_size": size,
+        "sharpness": state.critical.sharpness,
+        "critical_steps": state.critical.steps,
+        "sign_changed_mass": state.sign_changed,
+        "displacement": state.length,
         "sup_h": float(np.abs(field.h).max()),
         "a_mean": float(cell_mass[1].sum()),
         "a_second_moment": float(cell_mass[2].sum()),

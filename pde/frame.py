@@ -32,6 +32,7 @@ class Layout:
     input_centre : (raw inputs,) or None - mean removed before that projection
     target_shift, target_scale : the network learns (y - shift) / scale
     coordinates : "raw" or "whitened": which of the two directions panel and xi are the grid of
+    tracers : how many passive tracers move with the density
     """
 
     panel: NDArray[np.int64]
@@ -48,6 +49,7 @@ class Layout:
     target_shift: float = 0.0
     target_scale: float = 1.0
     coordinates: str = "raw"
+    tracers: int = 0
 
     @property
     def dimension(self) -> int:
@@ -95,7 +97,8 @@ class Frame:
 
     time, step : gradient-flow time and number of steps taken
     fields : name -> array. On a grid "rho" (2d, n, .., n, n_a), the density per unit Riemannian
-        volume and per unit a (per value, on a list): sum of rho * cell_volume * a_weight = mass.
+        volume and per unit a (per value, on a list): sum of rho * cell_volume * a_weight = mass;
+        "tracer_direction" (tracers, d), u, and "tracer_a" (tracers,), where there are tracers.
         Of neurons "direction" (replicas, neurons, d), u = w/|w|, or w itself in a plain network;
         "a" (replicas, neurons); "gamma", "beta" likewise, where they are not 1 and 0 for good
     a_first : index of the first a cell, counted from the first cell at the start; an axis that has

@@ -21,6 +21,7 @@ from .config.agreement import dimension_complaint
 from .config.data import ArraysData, FileData
 from .config.data import Population as PopulationData
 from .config.data import Sampled as SampledData
+from .config.network import Rates as RatesTable
 from .config.text import size
 from .geometry.chart import Induced
 from .geometry.metric import BatchNormMetric
@@ -32,7 +33,7 @@ from .network.directions import DirectionLaw
 from .network.initial import OuterLaw
 from .network.loss import Loss, loss
 from .network.table import prepare_table
-from .network.target import Target, Teacher
+from .network.target import NeuronTeacher, Target, Teacher
 from .network.target import target as target_of
 from .temperature import Temperature
 
@@ -46,10 +47,21 @@ NOISELESS = Temperature.of(0.0)
 
 @dataclass(frozen=True)
 class Rates:
-    """Mobilities k_a, k_w of the two layers, beside those of the metric."""
+    """Mobilities k_a, k_w of the two layers, beside those of the metric.
+
+    solved : whether k_a is infinite, and a solves its ridge regression at every time
+    """
 
     outer: float = 1.0
     inner: float = 1.0
+    solved: bool = False
+
+    @classmethod
+    def from_config(cls, table: RatesTable) -> Rates:
+        """The mobilities of a configuration."""
+        if table.a == "optimal":
+            return cls(1.0, table.w, True)
+        return cls(table.a, table.w)
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,7 @@ class Problem:
             _density(config, given),
             AffineLaw.from_config(config),
             network.metric,
-            Rates(config.training.rates.a, config.training.rates.w),
+            Rates.from_config(config.training.rates),
             Temperature.of(config.training.temperature),
             config.training.ridge,
         )
@@ -125,6 +137,15 @@ class Problem:
     def dimension(self) -> int:
         """d, the dimension of the inputs."""
         return self.metric.dimension
+
+    @property
+    def teacher_size(self) -> float | None:
+        """int |a| drho of the teacher as a network of this kind; None where it is none."""
+        target = self.target
+        if not isinstance(target, NeuronTeacher) or target.classes:
+            return None
+        same = target.activation == self.activation
+        return float(np.abs(target.weights).sum()) if same else None
 
     @property
     def teacher(self) -> Teacher | None:

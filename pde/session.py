@@ -7,6 +7,7 @@ The order is the one in which mistakes are cheapest to find. Files are read and 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,17 +15,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import select
-from ..kernels.errors import InputError
+from ..kernels import Velocity, select
+from ..kernels.errors import InputError, Notice
 from .config import Config
 from .config.text import size
 from .density.flow import Flow, fields_held
 from .density.potential import check_noise
 from .density.state import State
+from .density.tracers import Tracers
 from .frame import AnyLayout, Layout
+from .geometry.axis import OuterAxis
 from .given import Given
 from .network.data import Samples
 from .particles.flow import NeuronFlow
+from .particles.sampling import draw, inner_law
 from .particles.session import NeuronPlan, NeuronSession
 from .particles.session import plan as plan_neurons
 from .problem import Problem
@@ -34,6 +38,7 @@ from .stepping.loop import Loop, Report
 
 __all__ = ["AnyPlan", "AnySession", "NeuronPlan", "Plan", "Session", "plan", "plan_of", "prepare"]
 
+MANY_STEPS = 50_000  # beyond which a stiff grid is told
 DIRECTION_NUMBERS = 8  # numbers kept a direction, in units of d^2: gradients, faces, weights
 
 
@@ -63,7 +68,22 @@ class Session:
         """The initial law on the grid."""
         solver = self.config.solver
         a_range = None if solver.a_range == "auto" else solver.a_range
-        return self.flow.initial_state(solver.a_cells, a_range, self.config.time.end)
+        state = self.flow.initial_state(solver.a_cells, a_range, self.config.time.end)
+        state.tracers = self._tracers()
+        return state
+
+    def _tracers(self) -> Tracers | None:
+        """A stratified sample of the initial law."""
+        config, problem = self.config, self.problem
+        if not config.solver.tracers:
+            return None
+        inner = inner_law(problem, config.initial.w)
+        count, seed = config.solver.tracers, config.run.seed
+        neurons = draw(inner, problem.outer_law, "stratified", count, 1, seed)
+        chart = self.flow.chart
+        whitened = chart.coordinates == "whitened"
+        p = problem.metric.whitened(neurons.inner[0]) if whitened else neurons.inner[0]
+        return Tracers(np.ascontiguousarray(p), neurons.a[0])
 
     def driver(
         self,
@@ -81,9 +101,11 @@ class Session:
             extend=config.solver.a_range == "auto",
             stop_risk=config.time.stop.risk,
             report=report,
+            stabilise=config.solver.diffusion == "auto",
         )
         if restart is None:
             check_noise(self.problem, driver.field.h, state.axis)
+            _tell_stiff(self, driver.field.velocity, state.axis)
         return driver
 
     def layout(self, state: State) -> Layout:
@@ -105,6 +127,7 @@ class Session:
             target_shift=rows.shift if rows else 0.0,
             target_scale=rows.scale if rows else 1.0,
             coordinates=flow.chart.coordinates,
+            tracers=self.config.solver.tracers,
         )
 
     def describe(self) -> str:
@@ -113,9 +136,11 @@ class Session:
         cells = " x ".join([str(2 * d), *[str(solver.cells)] * (d - 1)])
         seen = "whitened " if solver.coordinates == "whitened" else ""
         sums, kernels = self.flow.interaction.description(), self.flow.kernels.name
+        stabilised = solver.diffusion == "auto" and not self.problem.temperature.zero
+        steps = "in stabilised steps, " if stabilised else ""
         return (
             f"{self.problem.activation.label} network, d = {d}, {cells} {seen}"
-            f"directions, {solver.scheme}, {sums}, {kernels}"
+            f"directions, {solver.scheme}, {steps}{sums}, {kernels}"
         )
 
 
@@ -229,13 +254,7 @@ def plan(session: Session) -> Plan:
     """What the run of a session on a grid will take, from its first field."""
     flow, config = session.flow, session.config
     state = session.initial_state()
-    rate, bound = flow.rate(flow.field(state).velocity, state.axis) / config.time.cfl, "the start"
-    if not flow.problem.temperature.zero:
-        control = StepControl(config.time.cfl, config.solver.tolerance)
-        tau = flow.problem.temperature.highest(0.0, config.time.end)
-        damped = control.damped(rate * config.time.cfl, flow.diffusion_rate(tau, state.axis))
-        if damped * rate < 1 - 1e-6:
-            rate, bound = 1 / damped, "the diffusion of training.temperature"
+    dt, bound = _first_length(session, flow.field(state).velocity, state.axis)
     data = session.problem.data
     directions = int(np.prod(flow.sphere.shape))
     rows = len(data.inputs) if isinstance(data, Samples) else 0
@@ -246,7 +265,33 @@ def plan(session: Session) -> Plan:
         int(state.rho.nbytes),
         fields_held(flow.scheme, not flow.problem.temperature.zero),
         rows * directions // 2,
-        max(1, math.ceil(config.time.end * rate)),
+        max(1, math.ceil(config.time.end / dt)),
         len(config.time.saves()),
         bound,
     )
+
+
+def _first_length(session: Session, velocity: Velocity, axis: OuterAxis) -> tuple[float, str]:
+    """The longest step at the start, and what bounds it."""
+    flow, config, temperature = session.flow, session.config, session.problem.temperature
+    control, rate = StepControl(config.time.cfl, config.solver.tolerance), flow.rate(velocity, axis)
+    if temperature.zero:
+        return control.stable(rate), "the start"
+    limit = control.stabilised if config.solver.diffusion == "auto" else control.damped
+    noise = flow.diffusion_rate(temperature.highest(0.0, config.time.end), axis)
+    dt = limit(rate, noise)
+    bound = dt < limit(rate, 0.0) * (1 - 1e-6)
+    return dt, "the diffusion of training.temperature" if bound else "the start"
+
+
+def _tell_stiff(session: Session, velocity: Velocity, axis: OuterAxis) -> None:
+    """Give a notice of a whitened grid that an extreme covariance makes stiff."""
+    steps = session.config.time.end / _first_length(session, velocity, axis)[0]
+    if session.config.solver.coordinates == "whitened" and steps > MANY_STEPS:
+        values = np.linalg.eigvalsh(session.problem.metric.covariance)
+        warnings.warn(
+            f'solver.coordinates = "whitened" at condition {values[-1] / values[0]:.2g} is stiff: '
+            f'about {steps:.1g} steps; "raw" takes far fewer',
+            Notice,
+            stacklevel=2,
+        )

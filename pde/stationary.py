@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ..kernels.errors import InputError, NumericalFailure
 from .density.flow import Flow
 from .density.state import State
-from .diagnostics import wall_mass
+from .diagnostics import entropy, wall_mass
 from .geometry.axis import CellAxis, extended_density
 
 Array = NDArray[np.float64]
@@ -37,13 +37,26 @@ RISE, FALL = 1.1, 0.5  # of the damping
 @dataclass(frozen=True)
 class Stationary:
     """state : the density, at time 0 of its own clock; temperature : its tau
+    risk, free_energy : R and F of it
     iterations : taken; residual : relative mismatch of h, in the 2-norm.
     """
 
     state: State
     temperature: float
+    risk: float
+    free_energy: float
     iterations: int
     residual: float
+
+    @property
+    def a(self) -> Array:
+        """(n_a,): the axis of outer weights."""
+        return self.state.axis.values
+
+    @property
+    def density(self) -> Array:
+        """(2d, n, .., n, n_a): per Riemannian volume and unit a (per value, on a list)."""
+        return self.state.rho
 
 
 def stationary_state(
@@ -95,6 +108,15 @@ def gibbs(flow: Flow, state: State, h: Array, temperature: float) -> Array:
     return np.asarray(rho * (mass / (rho * measure).sum(axis=over, keepdims=True)))
 
 
+def _found(flow: Flow, state: State, tau: float, iterations: int, residual: float) -> Stationary:
+    """The state with its energies."""
+    moments = flow.moments(state)
+    risk = flow.field(state, moments).risk
+    penalty = 0.5 * flow.problem.ridge * float((moments[2] * flow.cell_volume).sum())
+    energy = risk + penalty + tau * entropy(flow, state)
+    return Stationary(state, tau, risk, energy, iterations, residual)
+
+
 def _iterated(flow: Flow, state: State, tau: float, tolerance: float, most: int) -> Stationary:
     """Damped iterations until the field is that of its own Gibbs state."""
     h = flow.field(state).h
@@ -105,7 +127,7 @@ def _iterated(flow: Flow, state: State, tau: float, tolerance: float, most: int)
         miss = float(np.sqrt((volume * (answer - h) ** 2).sum()))
         residual = miss / max(float(np.sqrt((volume * answer**2).sum())), 1e-300)
         if residual <= tolerance:
-            return Stationary(now, tau, iteration, residual)
+            return _found(flow, now, tau, iteration, residual)
         theta = min(1.0, theta * (RISE if miss < before else FALL))
         h, before = h + theta * (answer - h), miss
     raise NumericalFailure(

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from ..run import Run
 
-KINDS = ("overview", "density", "measure", "curves", "function", "sphere")  # of a grid
-NEURON_KINDS = ("overview", "neurons", "curves", "function")
+SHARED = ("overview", "curves", "diagnostics", "function")
+KINDS = (*SHARED, "density", "measure", "sphere")  # of a grid
+NEURON_KINDS = (*SHARED, "neurons")
 FORMATS = ("png", "pdf", "svg")
 
 

@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from ...pde.frame import Array
 from .style import SERIES, angle_ticks, canvas, density_scale, halo, note, shades
 from .subject import a_edges, circle, raw, refined, remarks, several, teachers
+from .tracers import circle_ways, projected_ways
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -68,6 +69,7 @@ def circle_density(ax: Axes, run: Run, t: float) -> None:
     each = "unit $a$" if run.layout.a_width else "value of $a$"
     _mesh(ax, run, edges, rho, rf"$\rho$ per volume and {each}")
     angle_ticks(ax, r"angle $\varphi$ of the raw direction $u$")
+    circle_ways(ax, run, t)
     mark_teachers(ax, run)
     _whitened_ticks(ax, run)
     ax.set_title(f"density, t = {t:.4g}")
@@ -82,6 +84,7 @@ def projected_density(ax: Axes, run: Run, t: float, axis: int) -> None:
     spread = coo_array((shares.ravel(), (bins.ravel(), cells.ravel())), (BINS, len(v))).tocsr()
     mass = run.density(t) * run.layout.cell_volume[..., None] * run.a_weight
     _mesh(ax, run, edges, np.asarray(spread @ mass.reshape(len(v), -1)), "mass in a bin")
+    projected_ways(ax, run, t, axis)
     ax.set_xlabel(f"$v_{axis + 1}$")
 
 

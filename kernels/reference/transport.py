@@ -65,19 +65,40 @@ def transport(
         if velocity.outer is not None and a_width is not None:
             outer = velocity.outer[panels, rows]
             if velocity.ridge:
-                _varied_flux(change, part, velocity, outer, a_values, scheme)
+                columns, target = (x.reshape(-1, len(a_values)) for x in (part, change))
+                speed = outer_speed(velocity, outer.ravel(), columns, a_values)
+                carry(target, outer_flux(columns, speed, scheme), -1 / a_width)
             else:
                 _outer_flux(change, part, outer, a_width, scheme)
-        change *= -dt
-        change += part
-        change *= weights[1]
-        if base is not None and weights[0]:
-            change += weights[0] * base[panels, rows]
-        _flush_subnormal(change)
+        before = None if base is None else base[panels, rows]
+        combine(change, -dt, part, before, weights)
+        flush_subnormal(change)
         out[panels, rows] = change
 
 
-def _flush_subnormal(values: Array) -> None:
+def combine(
+    change: Array,
+    factor: float | Array,
+    rho: Array,
+    base: Array | None,
+    weights: tuple[float, float],
+) -> None:
+    """The new density of a stage, in the place of `change`: w0 base + w1 (rho + factor change)."""
+    change *= factor
+    change += rho
+    change *= weights[1]
+    if base is not None and weights[0]:
+        change += weights[0] * base
+
+
+def carry(columns: Array, flux: Array, factor: float) -> None:
+    """Take factor x the flux through the faces of a out of the cells below, into those above."""
+    flux *= factor
+    columns[:, :-1] -= flux
+    columns[:, 1:] += flux
+
+
+def flush_subnormal(values: Array) -> None:
     """Set to 0 what has decayed below all precision: it may round to below 0, and it is slow."""
     if values.min() < SUBNORMAL:
         values[np.abs(values) < SUBNORMAL] = 0.0
@@ -195,17 +216,6 @@ def _outer_flux(change: Array, rho: Array, speed: Array, width: float, scheme: S
     flux *= (speed / width)[..., None]
     change[..., :-1] += flux
     change[..., 1:] -= flux
-
-
-def _varied_flux(
-    change: Array, rho: Array, velocity: Velocity, outer: Array, a_values: Array, scheme: Scheme
-) -> None:
-    """The same where the velocity of a varies along a."""
-    columns, target = (x.reshape(-1, len(a_values)) for x in (rho, change))
-    flux = outer_flux(columns, outer_speed(velocity, outer.ravel(), columns, a_values), scheme)
-    flux /= a_values[1] - a_values[0]
-    target[:, :-1] += flux
-    target[:, 1:] -= flux
 
 
 def _lean(rho: Array, rising: Array, scheme: Scheme) -> Array:

@@ -76,16 +76,29 @@ class Loss(Table):
         return self
 
 
+_RATE = 'a number > 0 or "optimal"'
+
+
 class Rates(Table):
     """Mobilities of the two layers."""
 
-    a: float = key(
+    a: Annotated[
+        float | Literal["optimal"],
+        Chosen(lambda value: Literal["optimal"] if isinstance(value, str) else float),
+    ] = key(
         1.0,
-        'Factor of the velocity of the outer weights; "optimal" would solve for them.',
-        gt=0,
-        later=("optimal",),
+        'Factor of the velocity of the outer weights; "optimal": infinitely fast, they solve the '
+        "ridge regression of their neurons at every time (of particles).",
+        words=_RATE,
     )
     w: float = key(1.0, "Factor of the velocity of the inner weights.", gt=0)
+
+    @field_validator("a")
+    @classmethod
+    def _positive(cls, a: float | str) -> float | str:
+        if not isinstance(a, str) and a <= 0:
+            raise wrong(f"must be {_RATE}")
+        return a
 
 
 _PAIRS = "must be a number, or pairs [t, τ] with growing t >= 0"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .initial import NormalWeights
-from .text import shown
 
 if TYPE_CHECKING:
     from .config import Config
@@ -105,23 +104,55 @@ def keys_are_of_the_method(config: Config) -> str:
     return ""
 
 
-def noise_is_for_grids(config: Config) -> str:
-    """Complain about a temperature or a ridge that neurons do not yet feel."""
+def outer_weights_can_be_solved_for(config: Config) -> str:
+    """Complain about optimal outer weights where there is no regression that is well posed."""
     training = config.training
-    if config.solver.method == "grid":
+    if training.rates.a != "optimal":
         return ""
-    for name, value in (("temperature", training.temperature), ("ridge", training.ridge)):
-        if value:
-            return (
-                f"training.{name} = {shown(value)} is not yet available with solver.method = "
-                f'"{config.solver.method}"; give solver.method = "grid"'
-            )
+    seen = 'training.rates.a = "optimal"'
+    if config.solver.method != "particles":
+        return (
+            f"{seen} puts one a on every direction, a sheet that cells of a cannot hold; give "
+            'solver.method = "particles"'
+        )
+    if "a" not in config.network.train:
+        return f'{seen} trains a: give network.train with "a", or leave it out'
+    if config.loss.kind != "square":
+        return f'{seen} solves least squares; give loss.kind = "square", not "{config.loss.kind}"'
+    if not training.ridge:
+        return f"{seen} has one solution with a ridge only; give training.ridge > 0"
+    if training.temperature:
+        return f"{seen} is without noise; give training.temperature = 0.0, or a number for the rate"
+    return ""
+
+
+def tracers_follow_a_grid(config: Config) -> str:
+    """Complain about tracers of neurons, of noise, or of a density without laws to draw from."""
+    count = config.solver.tracers
+    if not count:
+        return ""
+    if config.solver.method != "grid":
+        return (
+            f"solver.tracers = {count} is for a density on a grid; neurons are their own: leave it "
+            "out, and see Run.trajectories"
+        )
+    if config.training.temperature:
+        return (
+            f"solver.tracers = {count} move without noise and are no sample of a density with it; "
+            "give training.temperature = 0.0, or leave them out"
+        )
+    if config.initial.density is not None:
+        return (
+            f"solver.tracers = {count} are drawn from initial.w and initial.a; leave them out with "
+            "an initial density"
+        )
     return ""
 
 
 CHECKS = (
     keys_are_of_the_method,
-    noise_is_for_grids,
+    outer_weights_can_be_solved_for,
+    tracers_follow_a_grid,
     plain_networks_are_particles,
     coordinates_fit,
     metric_fits,

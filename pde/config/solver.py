@@ -20,6 +20,7 @@ MOST_SAVES = 100_000
 _MOST_CELLS = 65_536
 _MOST_NEURONS = 100_000_000
 _MOST_REPLICAS = 100_000
+_MOST_TRACERS = 1_000_000
 
 
 class Solver(Table):
@@ -62,6 +63,11 @@ class Solver(Table):
         "Coordinates of the directions: raw u = w/|w|, whitened v; for particles also q on the "
         "ellipsoid q' Σ q = 1. A matter of discretization only.",
     )
+    diffusion: Literal["auto", "explicit"] = key(
+        "auto",
+        "Steps of a grid with noise: stabilised (Runge-Kutta-Legendre), past the limit that "
+        "diffusion sets, where they keep the density positive and explicit where not; or explicit.",
+    )
     interaction: Literal["auto"] = key(
         "auto", "How the sums over neurons are done.", later=("direct", "lines", "transform")
     )
@@ -70,6 +76,13 @@ class Solver(Table):
         "Error that a time step may make, relative: of the field on a grid, of the weights of "
         "particles.",
         ge=1e-9,
+    )
+    tracers: int = key(
+        0,
+        "Passive tracers on a grid: points of the initial law that move with the density, without "
+        "noise.",
+        ge=0,
+        le=_MOST_TRACERS,
     )
     width: int = key(
         1000,
@@ -162,7 +175,11 @@ class Time(Table):
     )
     stop: Stop = key(Stop(), "Reasons to end early.")
     cfl: float = key(
-        0.45, "Courant number; at most 0.5 for muscl and weno, 1 for upwind.", ge=1e-4, le=1
+        0.45,
+        "Courant number; at most 0.5 for muscl and weno, 1 for upwind. Stabilised steps take twice "
+        "that, at most 0.9.",
+        ge=1e-4,
+        le=1,
     )
 
     @field_validator("save")

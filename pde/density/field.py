@@ -22,12 +22,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Field:
-    """risk : R; h : field; slope_square : |grad_g h|^2; velocity : with the rates k_a, k_w."""
+    """risk : R; h : field; slope_square : |grad_g h|^2; velocity : with the rates k_a, k_w.
+
+    source : of the field at any direction, see `network.interaction`
+    """
 
     risk: float
     h: Array
     slope_square: Array
     velocity: Velocity
+    source: Array
 
 
 def extrapolated(now: Velocity, before: Velocity, weight: float) -> Velocity:

@@ -53,10 +53,15 @@ POSITIVE: dict[Scheme, float] = {  # share of a cell that may leave it in a stag
 
 
 def fields_held(scheme: Scheme, noise: bool = False) -> int:
-    """Arrays of all cells alive in a step: density, stages but the last, and the copy at a save;
-    with noise, what leaves each cell.
+    """Arrays of all cells alive in a step: density, scratch, and the copy at a save."""
+    return 1 + _scratch(scheme, noise) + 1
+
+
+def _scratch(scheme: Scheme, noise: bool) -> int:
+    """Arrays kept beside the density: stages but the last; with noise, those of `stabilised`, which
+    are enough for the explicit ones and what leaves each cell.
     """
-    return len(STAGES[scheme]) + 1 + noise
+    return 3 if noise else len(STAGES[scheme]) - 1
 
 
 class Flow:
@@ -83,8 +88,7 @@ class Flow:
         self.whitened = self.chart.whitened(self.sphere.centres)
         rate = problem.rates.inner
         self.face_weights = [-rate * w for w in self.chart.face_weights(self.sphere)]
-        self._between: list[Array] = []
-        self._shares: Array | None = None
+        self._kept: list[Array] = []
         stations = Stations(self.sphere)
         self.interaction: Interaction
         if isinstance(problem.data, Samples):
@@ -159,7 +163,7 @@ class Flow:
         raised = self.chart.raised(response.gradient, self.sphere.centres)
         square = (response.gradient * raised).sum(axis=-1)
         velocity = Velocity(faces, outer, self.problem.ridge, rate)
-        return Field(response.risk, response.h, square, velocity)
+        return Field(response.risk, response.h, square, velocity, response.source)
 
     @cached_property
     def stencil(self) -> Stencil:
@@ -189,22 +193,23 @@ class Flow:
 
     def diffusion_rate(self, temperature: float, axis: OuterAxis) -> float:
         """Half of the decay rate of the mode that alternates in sign, the fastest, by diffusion."""
+        outer = self.problem.rates.outer * 2.0 / axis.weight**2 if self.problem.trains_outer else 0
+        return temperature * (self._direction_rate + outer)
+
+    @cached_property
+    def _direction_rate(self) -> float:
+        """The part of the directions, at temperature 1."""
         total = np.zeros(self.sphere.shape)
         if self.problem.trains_inner:
             for k, faces in enumerate(self.stencil.compact):
                 lines = np.moveaxis(faces, 1 + k, 1)
                 total += np.moveaxis(lines[:, 1:] + lines[:, :-1], 1, 1 + k)
-        largest = float((total / self.volume).max())
-        if self.problem.trains_outer:
-            largest += self.problem.rates.outer * 2.0 / axis.weight**2
-        return temperature * largest
+        return float((total / self.volume).max())
 
     def outflow(self, rho: Array, velocity: Velocity, axis: OuterAxis) -> float:
         """Largest share of a cell of a density that leaves it in unit time, noise included."""
-        if self._shares is None or self._shares.shape != rho.shape:
-            self._shares = np.empty_like(rho)
         return self.kernels.thermal_outflow(
-            self._shares,
+            self.scratch(rho)[-1],
             rho,
             velocity,
             self.volume,
@@ -233,15 +238,21 @@ class Flow:
         every stage, and where a later one would have to empty a cell, nothing is changed.
         """
         stages = STAGES[self.scheme]
-        if not self._between or self._between[0].shape != state.rho.shape:
-            self._between = [np.empty_like(state.rho) for _ in stages[1:]]  # kept: none a step
+        between = self.scratch(state.rho)[: len(stages) - 1]
         now, base = state.rho, None
-        for out, weights in zip([*self._between, state.rho], stages, strict=True):
+        for out, weights in zip([*between, state.rho], stages, strict=True):
             if base is not None and self._empties(now, velocity, dt, state.axis):
                 return True
-            self._stage(out, now, base, weights, velocity, dt, state.axis)
+            self.stage(out, now, base, weights, velocity, dt, state.axis)
             now, base = out, state.rho
         return False
+
+    def scratch(self, rho: Array) -> list[Array]:
+        """Arrays of a density's shape that steps write in, kept: none is made in a step."""
+        count = _scratch(self.scheme, not self.problem.temperature.zero)
+        if not self._kept or self._kept[0].shape != rho.shape:
+            self._kept = [np.empty_like(rho) for _ in range(count)]
+        return self._kept
 
     def _empties(self, rho: Array, velocity: Velocity, dt: float, axis: OuterAxis) -> bool:
         """Whether noise would take more out of a cell in a stage than keeps it positive."""
@@ -252,10 +263,10 @@ class Flow:
     def euler(self, state: State, velocity: Velocity, dt: float) -> State:
         """A new state one forward-Euler step ahead; `state` stays as it is."""
         rho = np.empty_like(state.rho)
-        self._stage(rho, state.rho, None, (0.0, 1.0), velocity, dt, state.axis)
+        self.stage(rho, state.rho, None, (0.0, 1.0), velocity, dt, state.axis)
         return State(rho, state.axis, state.time + dt)
 
-    def _stage(
+    def stage(
         self,
         out: Array,
         rho: Array,
@@ -265,6 +276,7 @@ class Flow:
         dt: float,
         axis: OuterAxis,
     ) -> None:
+        """One Runge-Kutta stage, out = weights[0] base + weights[1] (rho + dt L(rho))."""
         grid = (self.volume, axis.values, axis.cell_width, self.scheme, self.sphere.connectivity)
         if velocity.heat is None:
             self.kernels.transport(out, rho, base, weights, dt, velocity, *grid)

@@ -48,10 +48,30 @@ def check_noise(problem: Problem, h: Array, axis: OuterAxis) -> None:
             f"{depth / tau:.0f} temperatures, and densities underflow beyond {DEEPEST:.0f}; "
             f"give at least {1.05 * depth / DEEPEST:.2g}, a shorter solver.a_range, or 0"
         )
+    tell_spread(problem)
+
+
+def tell_spread(problem: Problem) -> None:
+    """Give a notice of weights that noise spreads without end."""
+    if problem.temperature.zero:
+        return
     if problem.trains_outer and not problem.ridge:
         warnings.warn(
             "training.temperature > 0 spreads a for ever where training.ridge = 0.0: there is no "
             "stationary state",
+            Notice,
+            stacklevel=2,
+        )
+    affine = problem.affine
+    free = [
+        ("w", problem.trains_inner and not problem.normalised),
+        ("gamma", affine is not None and affine.trains_gamma),
+        ("beta", affine is not None and affine.trains_beta),
+    ]
+    if names := [name for name, spreads in free if spreads]:
+        warnings.warn(
+            f"training.temperature > 0 spreads {' and '.join(names)} for ever: nothing holds "
+            "them, and there is no stationary state",
             Notice,
             stacklevel=2,
         )

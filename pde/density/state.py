@@ -8,16 +8,20 @@ continued from `packed` takes bitwise the steps that the uninterrupted run takes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels import Velocity
+from ..critical import CriticalClock
 from ..geometry.axis import CellAxis, ListAxis, OuterAxis
+from .tracers import Tracers
 
 Array = NDArray[np.float64]
+
+UNKNOWN = np.full(2, np.nan)  # length and sign_changed of a state from before they were kept
 
 
 @dataclass
@@ -43,6 +47,8 @@ class State:
     start_energy : F at t = 0, and the work done since by a changing temperature
     dissipated : integral of the dissipation since then
     peak_field : largest norm of h so far (the scale of the field tolerance)
+    length, sign_changed : of the way so far, see `diagnostics`; critical : clock of critical steps
+    tracers : where the run has some
     """
 
     rho: Array
@@ -53,6 +59,10 @@ class State:
     start_energy: float = float("nan")
     dissipated: float = 0.0
     peak_field: float = 0.0
+    length: float = 0.0
+    sign_changed: float = 0.0
+    critical: CriticalClock = field(default_factory=CriticalClock)
+    tracers: Tracers | None = None
 
     def packed(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays."""
@@ -62,12 +72,16 @@ class State:
                 [self.time, self.start_energy, self.dissipated, self.peak_field], float
             ),
             "step": np.array(self.step, np.int64),
+            "way": np.array([self.length, self.sign_changed]),
+            "critical": self.critical.packed(),
         }
         if isinstance(self.axis, CellAxis):
             arrays["axis_cells"] = np.array([self.axis.first, self.axis.count], np.int64)
             arrays["axis_scale"] = np.array([self.axis.origin, self.axis.width])
         else:
             arrays["axis_list"] = self.axis.values
+        if self.tracers is not None:
+            arrays |= self.tracers.packed()
         if self.memory is not None:
             arrays["memory_dt"] = np.array(self.memory.dt)
             arrays["memory_h"] = self.memory.h_before
@@ -83,6 +97,7 @@ class State:
     def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> State:
         """The state that `packed` gave."""
         time, start_energy, dissipated, peak = (float(x) for x in arrays["clock"])
+        length, sign_changed = arrays.get("way", UNKNOWN)
         axis: OuterAxis
         if "axis_list" in arrays:
             axis = ListAxis(tuple(float(a) for a in arrays["axis_list"]))
@@ -110,4 +125,8 @@ class State:
             start_energy,
             dissipated,
             peak,
+            float(length),
+            float(sign_changed),
+            CriticalClock.unpacked(arrays.get("critical")),
+            Tracers.unpacked(arrays),
         )

@@ -15,7 +15,7 @@ angle of phi, kappa the dual kernel of the activation, a function of the angle b
 The integral is a Fourier sum, sum_k kappa_k Re(conj(c_k) exp(i k theta)) with c_k = mu int p
 exp(i k theta) dphi by the trapezoidal rule (p and theta are analytic, so both converge
 geometrically); the teacher's part and its derivatives are taken in closed form. Putting rho* into
-the equation, every term is a product, S = sum_j P_j(phi, t) Q_j(a, t), listed in `_terms`; so cell
+the equation, every term is a product, S = sum_j P_j(phi, t) Q_j(a, t), listed in `terms`; so cell
 averages of S are products of averages in one variable each. Terms come and go with `inner`,
 `outer`, `ridge` and `temperature`. All angles and a may have any shape.
 """
@@ -72,7 +72,12 @@ class Manufactured:
 
     def density(self, phi: Array, a: Array, t: float) -> Array:
         """(phi.., a..): rho*."""
-        return np.multiply.outer(self.along_circle(phi, t)[0] / self.norm, self.along_a(a, t)[0])
+        ((p, q),) = self.factors(phi, a, t)
+        return np.multiply.outer(p, q)
+
+    def factors(self, phi: Array, a: Array, t: float) -> list[Term]:
+        """The one pair P(phi), Q(a) of rho*."""
+        return [(self.along_circle(phi, t)[0] / self.norm, self.along_a(a, t)[0])]
 
     def along_circle(self, phi: Array, t: float) -> tuple[Array, Array, Array]:
         """p, p_phi, p_phiphi; p_t = -p_phi."""
@@ -138,10 +143,10 @@ class Manufactured:
 
     def source(self, phi: Array, a: Array, t: float) -> Array:
         """(phi.., a..): S."""
-        return np.asarray(sum(np.multiply.outer(P, Q) for P, Q in self._terms(phi, a, t)))
+        return np.asarray(sum(np.multiply.outer(P, Q) for P, Q in self.terms(phi, a, t)))
 
-    def _terms(self, phi: Array, a: Array, t: float) -> list[Term]:
-        """The factors P_j(phi), Q_j(a)."""
+    def terms(self, phi: Array, a: Array, t: float) -> list[Term]:
+        """The pairs P_j(phi), Q_j(a) of S."""
         p, p1, p2 = (each / self.norm for each in self.along_circle(phi, t))
         q, q1, q2 = self.along_a(a, t)
         h, h1, h2 = self.field(phi, t)

@@ -18,7 +18,8 @@ Source: Ma and Ying, arXiv 2110.08725 (velocity); Stein's identity for the kerne
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -46,12 +47,17 @@ class Response:
     risk : R; h : (2d, n, .., n) field at the cell centres
     gradient : (2d, n, .., n, d) of h in p, tangent; edge_gradient : the same as slabs, on panel
         edges
+    source : what h is a sum over, for `Interaction.at`: l'/rows of every row, or c itself
     """
 
     risk: float
     h: Array
     gradient: Array
     edge_gradient: Array
+    source: Array
+
+
+Linear = Callable[[Array], Response]
 
 
 class Interaction(Protocol):
@@ -59,6 +65,14 @@ class Interaction(Protocol):
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
+        ...
+
+    def linear(self, outer: Array) -> Linear:
+        """The derivative of `respond` at outer weights: what a change of them does to the field."""
+        ...
+
+    def at(self, v: Array, source: Array) -> tuple[Array, Array]:
+        """(m,), (m, d): h and its ambient gradient at any whitened directions v (m, d)."""
         ...
 
     def test_risk(self, outer: Array) -> float:
@@ -92,12 +106,12 @@ class _Directions:
             np.concatenate([gradients, -parity * gradients]),
         )
 
-    def response(self, risk: float, h: Array, gradient: Array) -> Response:
+    def response(self, risk: float, h: Array, gradient: Array, source: Array) -> Response:
         """Onto the grid, with the gradient taken in p."""
         m = len(self.half)
         own = self.chart.gradient(gradient, self.p, self.v)
         centres, _ = self.stations.unfold(h[:m], h[m:])
-        return Response(risk, centres, *self.stations.unfold(own[:m], own[m:]))
+        return Response(risk, centres, *self.stations.unfold(own[:m], own[m:]), source)
 
 
 class SampledInteraction:
@@ -133,10 +147,19 @@ class SampledInteraction:
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
+        f, targets = self.predict(outer, self.samples.inputs), self.samples.targets
+        risk = float(self.loss.value(f, targets).mean())
+        return self._pulled(risk, self.loss.slope(f, targets) / len(f))
+
+    def linear(self, outer: Array) -> Linear:
+        """The derivative of `respond` at outer weights; the risk is left 0."""
+        f = self.predict(outer, self.samples.inputs)
+        bend = self.loss.curvature(f, self.samples.targets) / len(f)
+        return lambda more: self._pulled(0.0, bend * self.predict(more, self.samples.inputs))
+
+    def _pulled(self, risk: float, residual: Array) -> Response:
+        """The field of residuals over the number of rows."""
         sigma, directions, samples = self.activation, self.directions, self.samples
-        f = self.predict(outer, samples.inputs)
-        risk = float(self.loss.value(f, samples.targets).mean())
-        residual = self.loss.slope(f, samples.targets) / len(f)
         pull = residual @ samples.inputs
         h = sigma.linear * (directions.v @ pull) + sigma.constant * residual.sum()
         gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
@@ -147,7 +170,20 @@ class SampledInteraction:
             )
             h_rest, gradient_rest = directions.both(sums, sigma.gain * slopes, part.parity)
             h, gradient = h + h_rest, gradient + gradient_rest
-        return directions.response(risk, h, gradient)
+        return directions.response(risk, h, gradient, residual)
+
+    def at(self, v: Array, source: Array) -> tuple[Array, Array]:
+        """(m,), (m, d): h and its ambient gradient at any whitened directions v (m, d)."""
+        sigma, inputs = self.activation, self.samples.inputs
+        pull = source @ inputs
+        h = sigma.linear * (v @ pull) + sigma.constant * source.sum()
+        gradient = np.broadcast_to(sigma.linear * pull, v.shape)
+        for part in sigma.parts:
+            sums, slopes = self.kernels.pair_backward(
+                part.remainder, sigma.gain * v, inputs, part.weight * source
+            )
+            h, gradient = h + sums, gradient + sigma.gain * slopes
+        return h, gradient
 
     def test_risk(self, outer: Array) -> float:
         """Mean loss over held-out rows; NaN where there are none."""
@@ -167,7 +203,7 @@ class PopulationInteraction:
         stations: Stations,
         teacher: Teacher,
     ) -> None:
-        self.activation = activation
+        self.activation, self.teacher, self.kernel = activation, teacher, DualKernel(activation)
         self.directions = _Directions(chart, stations)
         self.correlation, self.correlation_gradient = teacher.correlation(
             self.directions.v, activation
@@ -186,22 +222,38 @@ class PopulationInteraction:
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
+        h, gradient = self._overlaps(outer)
+        h, gradient = h - self.correlation, gradient - self.correlation_gradient
+        response = self.directions.response(0.0, h, gradient, outer)
+        power = float((outer * (response.h - self.centre_correlation)).sum())
+        return replace(response, risk=0.5 * (power + self.target_moment))
+
+    def linear(self, outer: Array) -> Linear:
+        """The derivative of `respond`, the same everywhere; the risk is left 0."""
+        return lambda more: self.directions.response(0.0, *self._overlaps(more), more)
+
+    def _overlaps(self, outer: Array) -> tuple[Array, Array]:
+        """K c and its gradient in v, at all stations."""
         sigma, directions = self.activation, self.directions
         pull = sigma.linear**2 * directions.resultant(outer)
-        h = directions.v @ pull + sigma.constant**2 * outer.sum() - self.correlation
-        gradient = pull - self.correlation_gradient
+        h = directions.v @ pull + sigma.constant**2 * outer.sum()
+        gradient = np.broadcast_to(pull, directions.v.shape)
         for sums in self.sums:
             folded = directions.stations.fold(outer, sums.parity)
             h_rest, gradient_rest = directions.both(*sums(folded), sums.parity)
             h, gradient = h + h_rest, gradient + gradient_rest
-        response = directions.response(0.0, h, gradient)
-        power = float((outer * (response.h - self.centre_correlation)).sum())
-        return Response(
-            0.5 * (power + self.target_moment),
-            response.h,
-            response.gradient,
-            response.edge_gradient,
-        )
+        return h, gradient
+
+    def at(self, v: Array, source: Array) -> tuple[Array, Array]:
+        """(m,), (m, d): h and its ambient gradient at any whitened directions v (m, d)."""
+        centres, outer = self.directions.centres.reshape(-1, v.shape[1]), source.ravel()
+        h, gradient = self.teacher.correlation(v, self.activation)
+        h, gradient = -h, -gradient
+        for rows in (slice(i, i + TILE_ROWS) for i in range(0, len(v), TILE_ROWS)):
+            cosine = v[rows] @ centres.T
+            h[rows] += self.kernel.value(cosine) @ outer
+            gradient[rows] += self.kernel.slope(cosine) @ (outer[:, None] * centres)
+        return h, gradient
 
     def test_risk(self, outer: Array) -> float:
         """NaN: nothing is held out of a law that is known exactly."""

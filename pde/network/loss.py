@@ -1,10 +1,10 @@
 """Losses l(f, y) of a prediction f against a target y, both of shape (rows,).
 
-| kind     | l(f, y)                                            | dl/df                      |
-|----------|----------------------------------------------------|----------------------------|
-| square   | (f - y)^2 / 2                                      | f - y                      |
-| logistic | ln(1 + e^(-y f)), y = +-1                          | -y / (1 + e^(y f))         |
-| huber    | (f - y)^2 / 2, or delta (abs(f - y) - delta/2)     | f - y, cut at +-delta      |
+| kind     | l(f, y)                                        | dl/df                 | d2l/df2 |
+|----------|------------------------------------------------|-----------------------|---------|
+| square   | (f - y)^2 / 2                                  | f - y                 | 1       |
+| logistic | ln(1 + e^(-y f)), y = +-1                      | -y / (1 + e^(y f))    | p (1-p) |
+| huber    | (f - y)^2 / 2, or delta (abs(f - y) - delta/2) | f - y, cut at +-delta | 1 or 0  |
 
 The risk is the mean of l over the training law, the 1/2 and the target's noise included. All are
 convex, so the risk is convex in the density. Elementwise, without overflow.
@@ -36,6 +36,10 @@ class Loss(Protocol):
         """(rows,): dl/df."""
         ...
 
+    def curvature(self, prediction: Array, target: Array) -> Array:
+        """(rows,): d2l/df2, >= 0."""
+        ...
+
     def check(self, target: Array) -> None:
         """Raise InputError where the loss is not meant for such targets."""
         ...
@@ -52,6 +56,10 @@ class SquareLoss:
         """(rows,): the residual."""
         return prediction - target
 
+    def curvature(self, prediction: Array, target: Array) -> Array:
+        """(rows,): 1."""
+        return np.ones_like(prediction)
+
     def check(self, target: Array) -> None:
         """Every target is right."""
 
@@ -66,6 +74,10 @@ class LogisticLoss:
     def slope(self, prediction: Array, target: Array) -> Array:
         """(rows,): minus y times the probability of the wrong class."""
         return np.asarray(-target * expit(-target * prediction))
+
+    def curvature(self, prediction: Array, target: Array) -> Array:
+        """(rows,): the product of the probabilities of both classes."""
+        return np.asarray(expit(prediction) * expit(-prediction))
 
     def check(self, target: Array) -> None:
         """Raise InputError where a target is not +-1."""
@@ -95,6 +107,10 @@ class HuberLoss:
     def slope(self, prediction: Array, target: Array) -> Array:
         """(rows,): the residual, cut."""
         return np.clip(prediction - target, -self.delta, self.delta)
+
+    def curvature(self, prediction: Array, target: Array) -> Array:
+        """(rows,): 1 within delta, 0 beyond."""
+        return np.asarray((np.abs(prediction - target) <= self.delta).astype(float))
 
     def check(self, target: Array) -> None:
         """Every target is right."""

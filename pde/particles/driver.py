@@ -7,6 +7,11 @@ weights: inner ones, outer ones, and (gamma, beta), each against their own; or t
 dissipates, which is one more component of y, so its defect is of the integrator's order. A
 non-finite field shortens the step, and stops the run before anything is handed out where no step is
 short enough.
+
+With noise a step is half a walk, a step of the flow, half a walk (`noise`). Its length is known
+before it is drawn, so that the numbers do not choose it: that of the fixed step, or
+
+    dt = sqrt(tolerance) / (fastest relative change of the weights, of the walk, of the ridge)
 """
 
 from __future__ import annotations
@@ -23,9 +28,11 @@ from ..stepping.control import spread
 from ..stepping.loop import Loop, Report
 from ..stepping.runge_kutta import ErrorControl, Point, advanced, equal_steps, estimated_error
 from ..stepping.tableaux import Tableau
-from .audits import audit
+from .audits import audit, balance
 from .flow import NeuronField, NeuronFlow
-from .state import NeuronState
+from .noise import Noise
+from .sharpness import sharpness
+from .state import NeuronState, Origin
 
 Array = NDArray[np.float64]
 
@@ -38,7 +45,7 @@ class NeuronDriver(Loop):
     """Runs neurons through their save times.
 
     tableau : the method; a pair chooses its steps by `tolerance`, another takes steps of length
-        `step`
+        `step`; seed : of the noise
     """
 
     state: NeuronState
@@ -52,12 +59,15 @@ class NeuronDriver(Loop):
         *,
         tolerance: float = 1e-3,
         step: float | None = None,
+        seed: int = 0,
         stop_risk: float | None = None,
         report: Callable[[Report], None] | None = None,
     ) -> None:
         super().__init__(saves, stop_risk, report)
         self.flow, self.state, self.tableau, self.step = flow, state, tableau, step
         self.control = ErrorControl(tableau.order, tolerance)
+        self.temperature = flow.problem.temperature
+        self.noise = Noise(flow.problem, flow.chart, seed)
         self._observe(flow.field(state.x, state.a, state.mass, state.affine))
 
     @property
@@ -65,22 +75,68 @@ class NeuronDriver(Loop):
         """R now, mean over the replicas."""
         return float(self.field.risk.mean())
 
+    @property
+    def energy(self) -> float:
+        """F now; NaN at a temperature."""
+        return self._energy
+
     def _begin(self) -> None:
-        self.state.start_energy = self.risk
+        self.state.start_energy = self.energy if self.temperature.zero else float("nan")
+        self.state.origin = Origin.of(self.state)
         if self.step is None:
             self.state.dt = self._first_length()
 
     def _observe(self, field: NeuronField) -> None:
         if not field.finite:
             raise NumericalFailure(_first_bad(self.state, field))
-        self.field, self.dissipation = field, float(field.dissipation.mean())
+        self.field = field
+        if self.flow.problem.rates.solved:
+            self.state.a = field.a
+        self._energy, self.dissipation = balance(self.flow, self.state, field)
 
     def _step(self, until: float) -> None:
         remaining = until - self.state.time
-        dt, hit = self._fixed_step(remaining) if self.step else self._controlled_step(remaining)
+        if tau := self.temperature.highest(self.state.time, until):
+            dt, hit = self._noisy_step(remaining, tau)
+        elif self.step:
+            dt, hit = self._fixed_step(remaining)
+        else:
+            dt, hit = self._controlled_step(remaining)
         self.state.time = until if hit else self.state.time + dt
         self.state.step += 1
+        self._energy, self.dissipation = balance(self.flow, self.state, self.field)
         self._record(dt)
+
+    def _noisy_step(self, remaining: float, tau: float) -> tuple[float, bool]:
+        """Half a walk, a step of the flow, half a walk; tau : the highest that may be met."""
+        state = self.state
+        if self.step:
+            dt, hit = equal_steps(self.step, remaining)
+        else:
+            dt, hit = spread(self._noisy_length(tau), remaining)
+            self._refuse_stall(dt, "solver.tolerance, at that temperature")
+            state.dt = dt
+        heat = self.temperature.mean(state.time, state.time + dt) * dt
+        self._walk(heat / 2, 0)
+        point, _, drift = self._moved(dt)
+        state.x, state.a, state.lost, *affine = point
+        state.affine, state.drift = _affine(affine), state.drift + drift
+        self._walk(heat / 2, 1)
+        return dt, hit
+
+    def _walk(self, heat: float, walk: int) -> None:
+        state = self.state
+        point = (state.x, state.a, *(state.affine or ()))
+        state.x, state.a, *affine = self.noise.walked(point, heat, state.step, walk)
+        state.affine = _affine(affine)
+        self._observe(self.flow.field(state.x, state.a, state.mass, state.affine))
+
+    def _noisy_length(self, tau: float) -> float:
+        state, problem = self.state, self.flow.problem
+        ridge = problem.rates.outer * problem.ridge if problem.trains_outer else 0.0
+        walk = self.noise.rate(tau, state.x, state.mass)
+        fastest = max(self._relative_speed(), walk, ridge)
+        return self.control.tolerance**0.5 / fastest if fastest else float("inf")
 
     def _fixed_step(self, remaining: float) -> tuple[float, bool]:
         assert self.step is not None
@@ -107,8 +163,8 @@ class NeuronDriver(Loop):
         self._accept(point, field, drift)
         return dt, hit
 
-    def _tried(self, dt: float) -> tuple[Point, NeuronField, float, float]:
-        """The point after a step, the field there, what the manifold took, and the error."""
+    def _moved(self, dt: float) -> tuple[Point, list[Point], float]:
+        """The point after a step, its stages, and what the manifold took."""
         flow, state, mass = self.flow, self.state, self.state.mass
 
         def slope(point: Point) -> Point:
@@ -117,9 +173,15 @@ class NeuronDriver(Loop):
 
         start = (state.x, state.a, state.lost, *(state.affine or ()))
         first = flow.velocity(self.field, state.a)
-        (x, a, lost, *affine), *stages = advanced(self.tableau, slope, start, first, dt)
+        (x, *rest), *stages = advanced(self.tableau, slope, start, first, dt)
         x, drift = flow.retracted(x)
-        field = flow.field(x, a, mass, _affine(affine))
+        return (x, *rest), stages, drift
+
+    def _tried(self, dt: float) -> tuple[Point, NeuronField, float, float]:
+        """The point after a step, the field there, what the manifold took, and the error."""
+        flow, state = self.flow, self.state
+        (x, a, lost, *affine), stages, drift = self._moved(dt)
+        field = flow.field(x, a, state.mass, _affine(affine))
         error = 0.0
         if self.tableau.defect:
             last = flow.velocity(field, a)
@@ -150,6 +212,11 @@ class NeuronDriver(Loop):
         self._observe(field)
 
     def _first_length(self) -> float:
+        fast = self._relative_speed()
+        return FIRST_STEP / fast if fast > 0 else float("inf")
+
+    def _relative_speed(self) -> float:
+        """Velocity of the weights over their size, of the kind that is fastest so."""
         state, mass = self.state, self.state.mass
         x, a, _, *affine = self.flow.velocity(self.field, state.a)
         speeds = [
@@ -159,14 +226,14 @@ class NeuronDriver(Loop):
         if state.affine is not None:
             size = max(_norm(_joined(state.affine), mass), FIRST_STEP)
             speeds.append(_norm(_joined(affine), mass) / size)
-        fast = max(speeds)
-        return FIRST_STEP / fast if fast > 0 else float("inf")
+        return max(speeds)
 
     def _frame(self) -> Frame:
         state = self.state
         fields = {"direction": np.array(self.flow.chart.raw(state.x)), "a": state.a.copy()}
         if state.affine is not None:
             fields |= {name: part.copy() for name, part in state.affine._asdict().items()}
+        state.critical.advance(state.time, sharpness(self.flow, state))
         diagnostics = audit(self.flow, state, self.field)
         log = self._taken_log()
         return Frame(state.time, state.step, fields, 0, diagnostics, log, state.packed())

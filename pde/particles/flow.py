@@ -1,7 +1,11 @@
 """The gradient flow of finitely many neurons: exact characteristics of the mean-field equation.
 
-    f(x) = sum_j mass_j a_j sigma(p_j.x),    a_j' = -k_a h(p_j),    x_j' = -k_w a_j grad_g h(p_j)
-    dR/dt = -D,   D = sum_j mass_j (k_a h^2 [a moves] + k_w a^2 |grad_g h|^2 [w moves])
+    f(x) = sum_j mass_j a_j sigma(p_j.x)
+    a_j' = -k_a (h(p_j) + lambda a_j),    x_j' = -k_w a_j grad_g h(p_j)
+    F = R + lambda/2 sum_j mass_j a_j^2,    dF/dt = -D
+    D = sum_j mass_j (k_a (h + lambda a)^2 [a moves] + k_w a^2 |grad_g h|^2 [w moves])
+
+or, k_a infinite, a = -h/lambda at every time: the minimum of F in a, a linear system.
 
 and with scale and shift of batch normalization, sigma(gamma_j p_j.x + beta_j) (`network.affine`),
 
@@ -10,7 +14,7 @@ and with scale and shift of batch normalization, sigma(gamma_j p_j.x + beta_j) (
 A `NeuronFlow` binds a problem to a chart, an interaction and a backend; replicas are flows side by
 side on one clock; k_a, k_w are the rates of the layers. It keeps no state. Time is the mean-field
 clock: a gradient step of length learning rate x width is one of length learning rate
-(mass_j = 1/width).
+(mass_j = 1/width). Noise is not here: see `noise`.
 Source: Ma and Ying, arXiv 2110.08725; Mei, Montanari, Nguyen, PNAS 115 (2018) (the clock).
 """
 
@@ -45,15 +49,18 @@ Array = NDArray[np.float64]
 class NeuronField:
     """What the neurons feel.
 
-    risk, dissipation : (replicas,); h : (replicas, neurons); motion : (replicas, neurons, d) metric
-    gradient of h in the chart, times the rate of the inner weights; slope : (replicas, neurons)
-    dh/dgamma and dh/dbeta, where they are
+    risk, dissipation : (replicas,); drive : (replicas,) the latter with all rates 1
+    h : (replicas, neurons); motion : (replicas, neurons, d) metric gradient of h in the chart,
+    times the rate of the inner weights; slope : (replicas, neurons) dh/dgamma and dh/dbeta, where
+    they are; a : (replicas, neurons) the outer weights that it is the field of
     """
 
     risk: Array
     dissipation: Array
     h: Array
     motion: Array
+    drive: Array
+    a: Array
     slope: Affine | None = None
 
     @property
@@ -97,6 +104,8 @@ class NeuronFlow:
         problem, rates = self.problem, self.problem.rates
         if not (problem.trains_outer and homogeneous(problem)):
             return False
+        if problem.ridge or not problem.temperature.zero:
+            return False
         if problem.normalised:
             return problem.affine is not None and problem.affine.homogeneous and rates.outer == 1.0
         return problem.trains_inner and rates.inner == rates.outer
@@ -106,23 +115,28 @@ class NeuronFlow:
         return _square(state.x) if state.affine is None else state.affine.square()
 
     def field(self, x: Array, a: Array, mass: Array, affine: Affine | None = None) -> NeuronField:
-        """The field of the neurons as they are."""
-        points = self.chart.points(x)
-        response = self.interaction.respond(_met_at(points, affine), mass * a)
+        """The field of the neurons as they are, or with the outer weights that are solved for."""
+        points, rates = self.chart.points(x), self.problem.rates
+        met = _met_at(points, affine)
+        if rates.solved:
+            a = np.stack([self.interaction.regression(p, mass, self.problem.ridge) for p in met])
+        response = self.interaction.respond(met, mass * a)
         gradient, slope = response.gradient, None
         if affine is not None:
             gradient, slope = affine.pulled(points, gradient)
             slope = self._moving(slope)
-        rate, motion = np.zeros(a.shape), np.zeros(x.shape)
+        outer, inner, rest = (np.zeros(a.shape) for _ in range(3))
+        motion = np.zeros(x.shape)
         if self.problem.trains_outer:
-            rate += self.problem.rates.outer * response.h**2
+            outer = (response.h + self.problem.ridge * a) ** 2
         if self.problem.trains_inner:
             motion, square = self.chart.rise(x, points, gradient)
-            motion = self.problem.rates.inner * motion
-            rate += self.problem.rates.inner * a**2 * square
+            motion, inner = rates.inner * motion, a**2 * square
         if slope is not None:
-            rate += a**2 * slope.square()
-        return NeuronField(response.risk, rate @ mass, response.h, motion, slope)
+            rest = a**2 * slope.square()
+        lost = (rates.outer * outer + rates.inner * inner + rest) @ mass
+        drive = (outer + inner + rest) @ mass
+        return NeuronField(response.risk, lost, response.h, motion, drive, a, slope)
 
     def _moving(self, slope: Affine) -> Affine:
         """The derivatives in what is trained; zero in the other."""
@@ -133,11 +147,18 @@ class NeuronFlow:
         )
 
     def velocity(self, field: NeuronField, a: Array) -> Point:
-        """Velocity of (x, a, lost), then of gamma and beta where they are."""
-        still = np.zeros_like(field.h)
-        outer = -self.problem.rates.outer * field.h if self.problem.trains_outer else still
+        """Velocity of (x, a, lost), then of gamma and beta where they are; 0 of an a solved for."""
+        outer = np.zeros_like(field.h)
+        if self.problem.rates.solved:
+            a = field.a
+        elif self.problem.trains_outer:
+            outer = -self.problem.rates.outer * (field.h + self.problem.ridge * a)
         affine = (-a * slope for slope in field.slope or ())
         return -a[..., None] * field.motion, outer, field.dissipation, *affine
+
+    def energy(self, field: NeuronField, a: Array, mass: Array) -> Array:
+        """(replicas,): F, without noise; an entropy of finitely many neurons is none."""
+        return np.asarray(field.risk + 0.5 * self.problem.ridge * (a**2 @ mass))
 
     def retracted(self, x: Array) -> tuple[Array, float]:
         """x on its manifold, and the largest relative departure from it that this removed."""
@@ -146,6 +167,16 @@ class NeuronFlow:
             return x, 0.0
         off = np.sqrt(_square(x - back) / _square(back))
         return back, float(off.max())
+
+    def distance(self, x: Array, other: Array) -> Array:
+        """(.., N): geodesic distance of inner weights in the metric of the flow."""
+        problem, (w, before) = self.problem, (self.chart.raw(x), self.chart.raw(other))
+        if problem.normalised and problem.induced == "round":
+            w, before = problem.metric.whitened(w), problem.metric.whitened(before)
+        apart = np.sqrt(_square(w - before))
+        if not problem.normalised:
+            return apart
+        return np.asarray(problem.metric.norm * 2 * np.arcsin(np.minimum(apart / 2, 1.0)))
 
     def test_risk(self, state: NeuronState) -> Array:
         """(replicas,): NaN where no rows are held out."""

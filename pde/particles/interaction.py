@@ -17,6 +17,7 @@ points and rows alone (`charts`): whitened rows make it exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,10 +30,13 @@ from ..network.dual import DualKernel
 from ..network.loss import Loss
 from ..network.target import Teacher
 from .circle import Sums, sorted_sums
+from .regression import by_overlaps, by_rows
 
 Array = NDArray[np.float64]
 
 TILE = 512  # neurons x neurons of a kernel tile: 2 MiB
+TURN = 1e-4  # of the angle, for a second derivative to about 1e-8
+ON_ONE_LINE = 1e-7  # sine of an angle
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,26 @@ class Response:
     gradient: Array
 
 
+Linear = Callable[[Array, Array], tuple[Array, Array]]
+"""(N,) and (N, d), a change of outer weights and of points -> that of h and of its gradient.
+
+The change of points counts by w.grad_p sigma, with the outer weight in w.
+"""
+
+
 class NeuronInteraction(Protocol):
     """Maps points and outer weights to the field."""
 
     def respond(self, points: Array, outer: Array) -> Response:
         """Risk, field and gradient."""
+        ...
+
+    def linear(self, points: Array, outer: Array) -> Linear:
+        """The derivative of h and its gradient, of one replica: points (N, d), outer (N,)."""
+        ...
+
+    def regression(self, points: Array, mass: Array, ridge: float) -> Array:
+        """(N,): the a that minimise R + ridge/2 sum_j mass_j a_j^2, square loss, of one replica."""
         ...
 
     def test_risk(self, points: Array, outer: Array) -> Array:
@@ -101,6 +120,28 @@ class RowInteraction:
             h[k], gradient[k] = self._pull(p, residual)
         return Response(risk, h, gradient)
 
+    def linear(self, points: Array, outer: Array) -> Linear:
+        """The derivative of h and its gradient, of one replica."""
+        f = self.predict(points, outer, self.rows.inputs)
+        bend = self.loss.curvature(f, self.rows.targets) / len(f)
+        return lambda c, w: self._pull(points, bend * self._pushed(points, c, w))
+
+    def _pushed(self, points: Array, outer: Array, moved: Array) -> Array:
+        """(rows,): sum_j c_j sigma(p_j.x) + w_j.x sigma'(p_j.x)."""
+        inputs = self.rows.inputs
+        f = self.predict(points, outer, inputs)
+        for here in _tiles(len(inputs)):
+            rows = inputs[here]
+            for there in _tiles(len(points)):
+                slope = self.activation.slope(rows @ points[there].T)
+                f[here] += np.einsum("kj,kj->k", slope, rows @ moved[there].T)
+        return f
+
+    def regression(self, points: Array, mass: Array, ridge: float) -> Array:
+        """(N,): the a of least squares with a ridge."""
+        features = self.activation.value(self.rows.inputs @ points.T)
+        return by_rows(features, self.rows.targets, mass, ridge)
+
     def _pull(self, points: Array, residual: Array) -> tuple[Array, Array]:
         """(neurons,) and (neurons, d): E[residual sigma(p.x)] and its gradient in p."""
         sigma, inputs = self.activation, self.rows.inputs
@@ -147,9 +188,47 @@ class KernelInteraction:
             h[k], gradient[k] = value - wanted, slope - wanted_slope
         return Response(risk, h, gradient)
 
+    def linear(self, points: Array, outer: Array) -> Linear:
+        """The derivative of h and its tangent gradient, w tangent; matrices of all pairs are kept.
+
+        grad_v grad_v' kappa(v.v') = kappa' + kappa'' v' v^T
+        """
+        kernel = DualKernel(self.activation)
+        cosine = points @ points.T
+        value, slope, bend = kernel.value(cosine), kernel.slope(cosine), _second(kernel, cosine)
+
+        def changed(c: Array, w: Array) -> tuple[Array, Array]:
+            h = value @ c + ((slope @ w) * points).sum(axis=1)
+            crossed = bend * (points @ w.T)
+            return h, slope @ (c[:, None] * points + w) + crossed @ points
+
+        return changed
+
+    def regression(self, points: Array, mass: Array, ridge: float) -> Array:
+        """(N,): the a of least squares with a ridge."""
+        return by_overlaps(*self.overlaps(points), mass, ridge)
+
+    def overlaps(self, points: Array) -> tuple[Array, Array]:
+        """E[sigma(v_i.x) sigma(v_j.x)] (N, N) and E[y sigma(v_i.x)] (N,)."""
+        overlap = DualKernel(self.activation).value(points @ points.T)
+        return overlap, self.target.correlation(points, self.activation)[0]
+
     def test_risk(self, points: Array, outer: Array) -> Array:
         """NaN: nothing is held out of a law that is known exactly."""
         return np.full(len(points), np.nan)
+
+
+def _second(kernel: DualKernel, cosine: Array) -> Array:
+    """kappa'', by a central difference in the angle; 0 where v and v' are on one line."""
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    ahead, behind = (kernel.slope(np.cos(angle + turn)) for turn in (TURN, -TURN))
+    sine = np.sin(angle)
+    apart = sine > ON_ONE_LINE
+    return np.where(apart, (behind - ahead) / (2 * TURN * np.where(apart, sine, 1.0)), 0.0)
+
+
+def _tiles(length: int) -> Iterator[slice]:
+    return (slice(start, start + TILE) for start in range(0, length, TILE))
 
 
 class _KernelTiles:
@@ -160,9 +239,8 @@ class _KernelTiles:
 
     def __call__(self, v: Array, c: Array) -> tuple[Array, Array]:
         sums, slopes, moved = np.zeros(len(v)), np.zeros(v.shape), c[:, None] * v
-        tiles = [slice(start, start + TILE) for start in range(0, len(v), TILE)]
-        for here in tiles:
-            for there in tiles:
+        for here in _tiles(len(v)):
+            for there in _tiles(len(v)):
                 cosine = v[here] @ v[there].T
                 sums[here] += self.kernel.value(cosine) @ c[there]
                 slopes[here] += self.kernel.slope(cosine) @ moved[there]
@@ -181,13 +259,37 @@ class HomogeneousInteraction:
 
     def respond(self, points: Array, outer: Array) -> Response:
         """Risk, field and gradient."""
-        length = np.linalg.norm(points, axis=-1)
-        v = points / np.where(length > 0, length, 1.0)[..., None]
+        length, v = _polar(points)
         inner = self.sphere.respond(v, outer * length)
         radial = np.einsum("...d,...d->...", inner.gradient, v)
         gradient = inner.gradient + v * (inner.h - radial)[..., None]
         return Response(inner.risk, length * inner.h, gradient)
 
+    def linear(self, points: Array, outer: Array) -> Linear:
+        """The derivative of h and its gradient: w splits into a part along v and one across."""
+        length, v = _polar(points)
+        sphere = self.sphere.linear(v, outer * length)
+
+        def changed(c: Array, w: Array) -> tuple[Array, Array]:
+            along = np.einsum("nd,nd->n", w, v)
+            h, gradient = sphere(c * length + along, w - along[:, None] * v)
+            radial = np.einsum("nd,nd->n", gradient, v)
+            return length * h, gradient + v * (h - radial)[:, None]
+
+        return changed
+
+    def regression(self, points: Array, mass: Array, ridge: float) -> Array:
+        """(N,): the a of least squares with a ridge."""
+        length, v = _polar(points)
+        overlap, wanted = self.sphere.overlaps(v)
+        return by_overlaps(overlap * np.outer(length, length), length * wanted, mass, ridge)
+
     def test_risk(self, points: Array, outer: Array) -> Array:
         """NaN: nothing is held out of a law that is known exactly."""
         return self.sphere.test_risk(points, outer)
+
+
+def _polar(points: Array) -> tuple[Array, Array]:
+    """Lengths and directions."""
+    length = np.linalg.norm(points, axis=-1)
+    return length, points / np.where(length > 0, length, 1.0)[..., None]

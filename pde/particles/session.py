@@ -12,6 +12,7 @@ from ...kernels import select
 from ...kernels.errors import InputError
 from ..config import Config
 from ..config.text import size
+from ..density.potential import tell_spread
 from ..frame import NeuronLayout
 from ..given import Given
 from ..network.data import Samples
@@ -63,6 +64,8 @@ class NeuronSession:
     ) -> NeuronDriver:
         """A driver at the start, or at a stored state."""
         config = self.config
+        if restart is None:
+            tell_spread(self.problem)
         state = self.initial_state() if restart is None else NeuronState.unpacked(restart)
         return NeuronDriver(
             self.flow,
@@ -71,6 +74,7 @@ class NeuronSession:
             config.time.saves(),
             tolerance=config.solver.tolerance,
             step=config.solver.step,
+            seed=config.run.seed,
             stop_risk=config.time.stop.risk,
             report=report,
         )
@@ -96,9 +100,10 @@ class NeuronSession:
         solver, problem = self.config.solver, self.problem
         replicas = f"{solver.replicas} x " if solver.replicas > 1 else ""
         plain = "" if problem.normalised else "plain "
+        noise = "" if problem.temperature.zero else " with noise"
         return (
             f"{plain}{problem.activation.label} network, d = {problem.dimension}, "
-            f"{replicas}{solver.width:,} {solver.sampling} neurons, {solver.integrator}, "
+            f"{replicas}{solver.width:,} {solver.sampling} neurons{noise}, {solver.integrator}, "
             f"{self.flow.interaction.description()}, {self.flow.kernels.name}"
         )
 
@@ -149,6 +154,10 @@ def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
     solver, dimension = config.solver, problem.dimension
     numbers = dimension + (3 if problem.affine else 1)
     needed = 8 * POINTS_HELD * solver.width * solver.replicas * numbers
+    if problem.rates.solved:
+        data = problem.data
+        rows = len(data.inputs) if isinstance(data, Samples) else solver.width
+        needed += 8 * solver.width * (rows + 2 * min(rows, solver.width))
     if needed > memory:
         raise InputError(
             f"solver.width = {solver.width}, replicas = {solver.replicas} in d = {dimension} need "

@@ -8,15 +8,47 @@ continued from `packed` takes bitwise the steps that the uninterrupted run takes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..critical import CriticalClock
 from ..network.affine import Affine
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The weights at the start: x, a and affine of the state."""
+
+    x: Array
+    a: Array
+    affine: Affine | None = None
+
+    @classmethod
+    def of(cls, state: NeuronState) -> Origin:
+        """The weights as they are."""
+        affine = state.affine
+        kept = None if affine is None else Affine(*(part.copy() for part in affine))
+        return cls(state.x.copy(), state.a.copy(), kept)
+
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """As named arrays."""
+        affine = self.affine._asdict() if self.affine is not None else {}
+        parts = {"x": self.x, "a": self.a, **affine}
+        return {f"origin_{name}": part for name, part in parts.items()}
+
+    @classmethod
+    def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> Origin | None:
+        """The weights that `packed` gave; None where there were none."""
+        if "origin_x" not in arrays:
+            return None
+        known = "origin_gamma" in arrays
+        affine = Affine(arrays["origin_gamma"], arrays["origin_beta"]) if known else None
+        return cls(arrays["origin_x"], arrays["origin_a"], affine)
 
 
 @dataclass
@@ -32,6 +64,7 @@ class NeuronState:
     drift : sum over the steps of the largest relative departure from the manifold, removed since
     balance : (replicas, neurons) a^2 - |w|^2, or a^2 - gamma^2 - beta^2, at the start, where that
         is conserved; else empty
+    origin : the weights at the start; critical : clock of critical steps
     """
 
     x: Array
@@ -46,6 +79,8 @@ class NeuronState:
     drift: float = 0.0
     balance: Array | None = None
     affine: Affine | None = None
+    origin: Origin | None = None
+    critical: CriticalClock = field(default_factory=CriticalClock)
 
     @property
     def dissipated(self) -> float:
@@ -67,6 +102,9 @@ class NeuronState:
             arrays["balance"] = self.balance
         if self.affine is not None:
             arrays |= self.affine._asdict()
+        if self.origin is not None:
+            arrays |= self.origin.packed()
+        arrays["critical"] = self.critical.packed()
         return {name: np.array(value) for name, value in arrays.items()}
 
     @classmethod
@@ -78,4 +116,5 @@ class NeuronState:
         return cls(
             x, a, mass, lost, time, int(arrays["step"]), start_energy, dt, error, drift,
             arrays.get("balance"), affine,
+            Origin.unpacked(arrays), CriticalClock.unpacked(arrays.get("critical")),
         )  # fmt: skip

@@ -7,7 +7,9 @@ have met what came, to `tolerance` relative in the 2-norm over the sphere; the m
     dt_next = 0.9 dt sqrt(tolerance / miss),   at most twice dt
 
 Noise: explicit stages damp the mode that alternates from cell to cell, which upwinding and
-diffusion damp together, only for dt (2 drift + 2 diffusion) < 2.
+diffusion damp together, only for dt (2 drift + 2 diffusion) < 2. The stages of `stabilised` reach
+dt (2 drift + 2 diffusion) = (s^2 + s - 2)/2, and look after positivity themselves: a margin of 1.25
+there leaves drift numbers up to 0.94 stable from three stages on (centred slopes, any diffusion).
 
 A CFL number alone is no accuracy control: with only the outer weights trained it would allow steps
 that are several per cent wrong. Before a save time the rest is spread over two steps, since a tiny
@@ -25,6 +27,8 @@ Array = NDArray[np.float64]
 
 SAFETY = 0.9
 DAMPED = 0.8  # of the step at which the mode that alternates from cell to cell would not decay
+MOST_STAGES = 7  # nine are a third cheaper, and at 32 cells two thirds of the error in space off
+MARGIN, DRIFT = 1.25, 0.9  # of stabilised stages: see the module
 GROWTH = 2.0
 SHRINK = 0.2
 ROUNDING = 1e-8  # room below the bound: at the bound itself a cell is emptied to -eps
@@ -47,6 +51,19 @@ class StepControl:
         stable = self.stable(drift)
         return min(stable, min(2 * self.cfl, DAMPED) / (drift + diffusion)) if diffusion else stable
 
+    def stabilised(self, drift: float, diffusion: float) -> float:
+        """Largest step that stabilised stages take, as many as there may be."""
+        share = min(2 * self.cfl, DRIFT)
+        limits = [share / drift] if drift > 0 else []
+        if drift + diffusion > 0:
+            limits.append(share / DRIFT * _reach(MOST_STAGES) / (drift + diffusion))
+        return (1 - ROUNDING) * min(limits, default=float("inf"))
+
+    def stages(self, dt: float, drift: float, diffusion: float) -> int:
+        """How many of them a step takes: an odd number, at least three."""
+        counts = range(3, MOST_STAGES, 2)
+        return next((s for s in counts if _reach(s) >= dt * (drift + diffusion)), MOST_STAGES)
+
     def accurate(self, dt: float, miss: float) -> float:
         """The step after one of length `dt` whose extrapolation missed by `miss`, relative."""
         wanted = SAFETY * (self.tolerance / miss) ** 0.5 if miss > 0 else GROWTH
@@ -55,6 +72,11 @@ class StepControl:
     def first_change(self) -> float:
         """Relative change of the field over the first step for which it is accurate enough."""
         return float(self.tolerance**0.5)
+
+
+def _reach(stages: int) -> float:
+    """dt (drift + diffusion) that they bear."""
+    return (stages * stages + stages - 2) / (4 * MARGIN)
 
 
 def spread(dt: float, remaining: float) -> tuple[float, bool]:

@@ -7,7 +7,8 @@ instead.
     V_(n+1/2) = V_n + dt/(2 dt_before) (V_n - V_(n-1))
 
 With noise, h is extrapolated so and tau is its mean over the step; the logarithm is each stage's
-own, and a step at which a later stage would empty a cell is halved.
+own. Steps beyond what diffusion allows to explicit stages are `stabilised`, but for the first one;
+explicit steps at which a later stage would empty a cell are halved.
 
 The energy balance is integrated by the trapezoidal rule, of the step's own order. A non-finite
 field stops the run before anything is handed out, so what was saved before stays good.
@@ -27,11 +28,13 @@ from ..density.field import Field, extrapolated
 from ..density.flow import Flow, fields_held
 from ..density.potential import DEEPEST, potential_range
 from ..density.state import Memory, State
-from ..diagnostics import audit, dissipation, entropy, free_energy, wall_mass
+from ..diagnostics import audit, entropy, free_energy, sign_flux, slopes, wall_mass
 from ..frame import Frame
 from ..geometry.axis import CellAxis, extended_density
+from ..sharpness import sharpness
 from .control import StepControl, miss, norm, spread
 from .loop import Loop, Report
+from .stabilised import explicit, stabilised
 
 __all__ = ["Driver", "Report"]
 
@@ -42,6 +45,7 @@ WALL_STOP = 1e-4
 WALL_EXTEND = 1e-7
 EXTENSION = 0.25  # of the cells, added at a wall that mass comes near
 FIRST_TRIES = 12
+MANY_REFUSED = 50
 
 
 class Driver(Loop):
@@ -49,6 +53,7 @@ class Driver(Loop):
 
     extend : whether the a axis may be extended ("auto"); else mass at a wall stops the run
     stop_risk : ends the run early, once the risk is below; report : called after every step
+    stabilise : whether steps with noise may be longer than diffusion allows to explicit stages
     """
 
     state: State
@@ -63,13 +68,15 @@ class Driver(Loop):
         extend: bool = True,
         stop_risk: float | None = None,
         report: Callable[[Report], None] | None = None,
+        stabilise: bool = True,
     ) -> None:
         super().__init__(saves, stop_risk, report)
         self.flow, self.state, self.control = flow, state, control
-        self.extend = extend
+        self.extend, self.stabilise = extend, stabilise
+        self._tries = self._refused = 0  # of stabilised steps
         self.temperature = flow.problem.temperature
         self._entropy = 0.0  # kept where the temperature changes
-        self._wall_told = self._depth_told = False
+        self._wall_told = self._depth_told = self._refused_told = False
         self._observe()
 
     @property
@@ -91,7 +98,9 @@ class Driver(Loop):
         self.field = self.flow.field(self.state, self.moments)
         if not (np.isfinite(self.field.risk) and np.isfinite(self.field.h).all()):
             raise NumericalFailure(_first_bad(self.state, self.field))
-        self.dissipation = dissipation(self.flow, self.field, self.moments, self.state)
+        driving = slopes(self.flow, self.field, self.moments, self.state)
+        self.dissipation, self.speed = driving.dissipation, driving.speed
+        self.sign_flux = sign_flux(self.flow, self.state, self.field)
         self._energy = free_energy(self.flow, self.state, self.field, self.moments)
         if len(self.temperature.values) > 1:
             self._entropy = entropy(self.flow, self.state)
@@ -100,8 +109,9 @@ class Driver(Loop):
         state, flow = self.state, self.flow
         dt, hit, velocity = self._proposal(until - state.time)
         before, dissipated = self.field, self.dissipation
+        speed, flux = self.speed, self.sign_flux
         start, disorder = state.time, self._entropy
-        while flow.advance(state, velocity, dt):
+        while not self._advanced(velocity, dt):
             dt, hit, velocity = self._proposal(until - state.time, dt / 2)
         state.time = until if hit else state.time + dt
         state.step += 1
@@ -114,10 +124,36 @@ class Driver(Loop):
         self._watch_walls()  # before the field: a continued run sums over the same cells
         self._observe()
         state.dissipated += 0.5 * dt * (dissipated + self.dissipation)
+        if state.tracers is not None:
+            state.tracers = state.tracers.moved(flow, before, self.field, dt)
+        state.length += 0.5 * dt * (speed + self.speed)
+        state.sign_changed += 0.5 * dt * (flux + self.sign_flux)
         warmed = self.temperature.at(state.time) - self.temperature.at(start)
         state.start_energy += 0.5 * warmed * (disorder + self._entropy)
         state.peak_field = max(state.peak_field, norm(self.field.h, flow.volume))
         self._record(dt)
+
+    def _advanced(self, velocity: Velocity, dt: float) -> bool:
+        """Whether the step was taken; one that was not has changed nothing."""
+        if not self._stabilises or velocity.heat is None:
+            return not self.flow.advance(self.state, velocity, dt)
+        count = self.control.stages(dt, *self._rates(velocity, velocity.heat.temperature))
+        self._tries += 1
+        if not stabilised(self.flow, self.state, velocity, dt, count):
+            explicit(self.flow, self.state, velocity, dt, self.control)
+            self._refused += 1
+            self._tell_refused()
+        return True
+
+    @property
+    def _stabilises(self) -> bool:
+        """The first step is explicit: how the field changes is not known yet."""
+        return self.stabilise and self.state.memory is not None
+
+    def _rates(self, velocity: Velocity, tau: float) -> tuple[float, float]:
+        """Shares of a cell in unit time: of drift, and of diffusion."""
+        axis = self.state.axis
+        return self.flow.rate(velocity, axis), self.flow.diffusion_rate(tau, axis)
 
     def _proposal(
         self, remaining: float, most: float = float("inf")
@@ -147,7 +183,9 @@ class Driver(Loop):
         return self.flow.heated(velocity, h, tau)
 
     def _limit(self, velocity: Velocity) -> float:
-        """Longest step under a velocity at which the density as it is stays positive."""
+        """Longest step under a velocity; of explicit ones, the density as it is stays positive."""
+        if velocity.heat is not None and self._stabilises:
+            return self.control.stabilised(*self._rates(velocity, velocity.heat.temperature))
         rate = self.flow.rate(velocity, self.state.axis)
         if velocity.heat is not None:
             rate = max(rate, self.flow.outflow(self.state.rho, velocity, self.state.axis))
@@ -158,8 +196,10 @@ class Driver(Loop):
         dt = self.control.stable(rate)
         self._refuse_stall(dt, "time.cfl, on a grid whose fastest cell empties that soon")
         if not self.temperature.zero:
-            tau = self.temperature.highest(self.state.time, self.state.time + dt)
-            dt = self.control.damped(rate, self.flow.diffusion_rate(tau, self.state.axis))
+            tau = self.temperature.highest(self.state.time, self.state.time + 2 * dt)
+            rates = self._rates(self.field.velocity, tau)
+            limit = self.control.stabilised if self._stabilises and tau else self.control.damped
+            dt = limit(*rates)
             self._refuse_stall(dt, "the diffusion of training.temperature on cells that small")
         return dt
 
@@ -213,6 +253,19 @@ class Driver(Loop):
                 stacklevel=2,
             )
 
+    def _tell_refused(self) -> None:
+        """Tell once where most attempts are in vain."""
+        many = self._refused >= MANY_REFUSED and 2 * self._refused > self._tries
+        if many and not self._refused_told:
+            self._refused_told = True
+            warnings.warn(
+                f"{self._refused} of {self._tries} steps until t = {self.state.time:.4g} had to be "
+                "explicit, since longer ones would have emptied a cell; "
+                'solver.diffusion = "explicit" saves the attempts',
+                Notice,
+                stacklevel=2,
+            )
+
     def _watch_depth(self) -> None:
         """Tell once where a density in balance has begun to underflow."""
         tau = self.temperature.at(self.state.time)
@@ -240,18 +293,26 @@ class Driver(Loop):
             )
 
     def _frame(self) -> Frame:
+        self.state.critical.advance(self.state.time, sharpness(self.flow, self.moments))
         diagnostics = audit(self.flow, self.state, self.field, self.moments)
         if not np.isfinite(diagnostics["mass"]):
             raise NumericalFailure(_first_bad(self.state, self.field))
         return Frame(
             self.state.time,
             self.state.step,
-            {"rho": self.state.rho.copy()},
+            {"rho": self.state.rho.copy(), **self._tracers()},
             self.state.axis.first,
             diagnostics,
             self._taken_log(),
             self.state.packed(),
         )
+
+    def _tracers(self) -> dict[str, Array]:
+        tracers = self.state.tracers
+        if tracers is None:
+            return {}
+        raw = np.array(self.flow.chart.raw(tracers.p))
+        return {"tracer_direction": raw, "tracer_a": tracers.a.copy()}
 
 
 def _first_bad(state: State, field: Field) -> str:

@@ -12,16 +12,43 @@ stays positive. Source: Shu and Osher, J. Comput. Phys. 77 (1988) 439.
 where k_last is the first stage of the next step, so a pair costs one evaluation a stage. Sources:
 Kutta 1901; Bogacki and Shampine, Appl. Math. Lett. 2 (1989) 321; Dormand and Prince, J. Comput.
 Appl. Math. 6 (1980) 19.
+
+`legendre` (grids with noise): stages stable far along the negative real axis; see `stabilised`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 Stages = tuple[tuple[float, float], ...]
 
 SSP_RK2: Stages = ((0.0, 1.0), (1 / 2, 1 / 2))
 SSP_RK3: Stages = ((0.0, 1.0), (3 / 4, 1 / 4), (1 - 2 / 3, 2 / 3))  # sums to 1 exactly: mass
+
+Row = tuple[float, float, float, float]
+
+
+@cache
+def legendre(stages: int) -> tuple[float, tuple[Row, ...]]:
+    """m_1, and (mu_j, nu_j, m_j, g_j) of the later stages, of the second-order method.
+
+    b_j = (j^2 + j - 2)/(2 j (j + 1)), and b_2 before;   m_1 = b_1 w,   w = 4/(s^2 + s - 2)
+    mu_j = (2j - 1)/j b_j/b_(j-1),   nu_j = -(j - 1)/j b_j/b_(j-2),   m_j = mu_j w
+    g_j = -(1 - b_(j-1)) m_j
+
+    >>> legendre(2)
+    (0.3333333333333333, ((1.5, -0.5, 1.5, -1.0),))
+    """
+    b = [1 / 3, 1 / 3]
+    b += [(j * j + j - 2) / (2 * j * (j + 1)) for j in range(2, stages + 1)]
+    w = 4 / (stages * stages + stages - 2)
+    rows = []
+    for j in range(2, stages + 1):
+        mu = (2 * j - 1) / j * b[j] / b[j - 1]
+        nu = -(j - 1) / j * b[j] / b[j - 2]
+        rows.append((mu, nu, mu * w, -(1 - b[j - 1]) * mu * w))
+    return b[1] * w, tuple(rows)
 
 
 @dataclass(frozen=True)

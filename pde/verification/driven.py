@@ -3,26 +3,34 @@
     stage 1:  rho_1     = rho + dt (L(rho) + S(t))
     stage 2:  rho_(n+1) = rho/2 + (rho_1 + dt (L(rho_1) + S(t + dt)))/2             (SSP-RK2)
 
-L is what a step does: moments, interaction, face velocities, limited transport, at the field of its
-own stage. The source enters by cell averages. On the circle; see `exact.manufactured`.
+L is what a step does: moments, interaction, face velocities, limited transport, or with noise the
+one flux of drift and diffusion, at the field of its own stage. The source enters by cell averages.
+On the circle; see `exact.manufactured`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
+from ...kernels import Velocity
 from ..config import load_config
+from ..density.field import Field
+from ..density.flow import Flow
 from ..density.state import State
 from ..exact import Manufactured
+from ..exact.manufactured import Term
+from ..geometry.axis import OuterAxis
 from ..session import Session
+from ..stepping.control import StepControl
 
 Array = NDArray[np.float64]
 
-CFL = 0.4  # the field of a stage is not known before
+CONTROL = StepControl(cfl=0.4, tolerance=1.0)  # the field of a stage is not known before
 A_RANGE = (-1.7, 2.5)  # mean 0.4 .. 0.7, six standard deviations and more
 NODES = 4
 
@@ -46,18 +54,18 @@ def march(exact: Manufactured, activation: str, cells: int, time: float, backend
     flow, state = session.flow, session.initial_state()
     angles = np.arctan2(flow.sphere.centres[..., 1], flow.sphere.centres[..., 0])
     average = _Average(angles, flow.sphere.spacing, state.axis.values, state.axis.weight)
-    state = State(average(exact.density, 0.0), state.axis)
+    state = State(average(exact.factors, 0.0), state.axis)
     while state.time < time:
         field = flow.field(state)
-        dt = min(CFL / flow.rate(field.velocity, state.axis), time - state.time)
-        one = flow.euler(state, field.velocity, dt)
-        one.rho += dt * average(exact.source, state.time)
-        two = flow.euler(one, flow.field(one).velocity, dt)
-        two.rho += dt * average(exact.source, state.time + dt)
+        dt = min(_step(flow, field, state.axis, exact.temperature), time - state.time)
+        one = flow.euler(state, _heated(flow, field, exact.temperature), dt)
+        one.rho += dt * average(exact.terms, state.time)
+        two = flow.euler(one, _heated(flow, flow.field(one), exact.temperature), dt)
+        two.rho += dt * average(exact.terms, state.time + dt)
         now = time if dt >= time - state.time else state.time + dt
         state = State(0.5 * (state.rho + two.rho), state.axis, now)
     weight = flow.cell_volume[..., None] * state.axis.weight
-    truth = average(exact.density, time)
+    truth = average(exact.factors, time)
     moments = flow.moments(state) * flow.cell_volume
     mean = (moments[0][..., None] * flow.sphere.centres).sum(axis=(0, 1))
     return Off(
@@ -66,6 +74,15 @@ def march(exact: Manufactured, activation: str, cells: int, time: float, backend
         float(np.linalg.norm(mean - exact.direction(time))),
         abs(float(moments[1].sum()) - exact.mean(time)),
     )
+
+
+def _heated(flow: Flow, field: Field, temperature: float) -> Velocity:
+    return flow.heated(field.velocity, field.h, temperature)
+
+
+def _step(flow: Flow, field: Field, axis: OuterAxis, temperature: float) -> float:
+    noise = flow.diffusion_rate(temperature, axis) if temperature else 0.0
+    return CONTROL.damped(flow.rate(field.velocity, axis), noise)
 
 
 def _config(
@@ -78,13 +95,14 @@ def _config(
         "target": {"weights": exact.weights.tolist(), "angles": exact.angles.tolist()},
         "initial": {"a": {"kind": "normal", "mean": 0.4, "std": 0.2}},  # is replaced
         "solver": {"cells": cells, "a_cells": cells, "a_range": list(A_RANGE)},
+        "training": {"ridge": exact.ridge, "temperature": exact.temperature},
         "time": {"end": end},
         "run": {"backend": backend},
     }
 
 
 class _Average:
-    """Averages of f(phi, a, t) over the cells of a grid of arcs times a cells."""
+    """Averages of sums of products P(phi) Q(a) over the cells of a grid of arcs times a cells."""
 
     def __init__(self, angles: Array, arc: float, a: Array, width: float) -> None:
         nodes, weights = leggauss(NODES)
@@ -92,8 +110,8 @@ class _Average:
         self.a = a[:, None] + 0.5 * width * nodes
         self.weights: Array = weights / 2
 
-    def __call__(self, function: object, t: float) -> Array:
+    def __call__(self, terms: Callable[[Array, Array, float], list[Term]], t: float) -> Array:
         """(4, n, n_a)."""
-        assert callable(function)
-        values = function(self.angles, self.a, t)
-        return np.ascontiguousarray(np.einsum("pniaj,i,j->pna", values, self.weights, self.weights))
+        pairs = terms(self.angles, self.a, t)
+        along, across = (np.stack(each) @ self.weights for each in zip(*pairs, strict=True))
+        return np.ascontiguousarray(np.einsum("jpn,ja->pna", along, across))

@@ -8,7 +8,7 @@ from ...kernels import select
 from ...kernels.errors import InputError
 from ..config.text import nearest
 from ..exact import ConformalFlow, WhitenedConformalFlow
-from . import backends, geometry, overlaps, training
+from . import backends, geometry, noise, overlaps, training
 from .check import LEVELS, Check, Level, Result, Verification
 from .transport import potential, rotation
 
@@ -70,6 +70,41 @@ CHECKS: tuple[Check, ...] = (
         potential(WhitenedConformalFlow, 3, (16, 32), (4e-3, 4e-4)),
     ),
     Check(
+        "heat-circle",
+        "noise",
+        "harmonics on S^1 of radius 1.3 decay at tau l^2/r^2",
+        "quick",
+        noise.heat(2, 32, {1: 3e-4, 2: 1e-3, 4: 5e-3}),
+    ),
+    Check(
+        "heat-sphere",
+        "noise",
+        "harmonics on S^2 of radius 1.3 decay at tau l(l+1)/r^2",
+        "quick",
+        noise.heat(3, 16, {1: 1.2e-3, 2: 4e-3, 4: 1.4e-2}),
+    ),
+    Check(
+        "equilibrium",
+        "noise",
+        "Gibbs states stay, a single cell spreads positive and downhill, in short and long steps",
+        "quick",
+        noise.equilibrium,
+    ),
+    Check(
+        "peclet-circle",
+        "noise",
+        "a linear potential on S^1, at cell Peclet numbers from 0.2 to 25",
+        "quick",
+        noise.peclet(2, 32, 1.0, {0.2: 1.3e-4, 0.02: 1.3e-4, 0.002: 1.3e-4}, 1.6),
+    ),
+    Check(
+        "stationary",
+        "noise",
+        "the stationary state of a linear network at condition 10, raw and whitened",
+        "quick",
+        noise.stationary,
+    ),
+    Check(
         "outer-weights",
         "training",
         "outer weights alone, linear: a matrix exponential",
@@ -119,6 +154,27 @@ CHECKS: tuple[Check, ...] = (
         training.manufactured,
     ),
     Check(
+        "manufactured-noise",
+        "training",
+        "the same with ridge and noise",
+        "standard",
+        training.manufactured_noise,
+    ),
+    Check(
+        "relaxation",
+        "noise",
+        "ReLU, everything trained: the flow ends in the self-consistent Gibbs state",
+        "standard",
+        noise.relaxation,
+    ),
+    Check(
+        "peclet-sphere",
+        "noise",
+        "a linear potential on S^2, at cell Peclet numbers from 0.5 to 5",
+        "standard",
+        noise.peclet(3, 16, 0.7, {0.2: 4e-4, 0.02: 8e-4}, 1.7),
+    ),
+    Check(
         "rotation-sphere-fine",
         "transport",
         "the bump on S^2 at 64 cells, with the order",
@@ -131,6 +187,13 @@ CHECKS: tuple[Check, ...] = (
         "a bump turned once around S^3, through edges and corners",
         "full",
         rotation(4, {16: 0.16}, 0.0),
+    ),
+    Check(
+        "heat-4d",
+        "noise",
+        "harmonics on S^3 of radius 1.3 decay at tau l(l+2)/r^2",
+        "full",
+        noise.heat(4, 12, {1: 1.3e-3, 2: 5e-3}),
     ),
     Check(
         "potential-4d",

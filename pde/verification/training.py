@@ -121,6 +121,17 @@ def manufactured(backend: str) -> list[Finding]:
     ]
 
 
+def manufactured_noise(backend: str) -> list[Finding]:
+    """The same with ridge and noise."""
+    case = exact.Manufactured("relu", (1.0, 1.0), ridge=0.4, temperature=0.05, norm=1.2)
+    coarse, fine = (march(case, "relu", n, 0.5, backend) for n in (32, 64))
+    return [
+        at_most("L1 error at 64", fine.density, 2e-3),
+        *orders("L1", [coarse.density, fine.density], 1.7),
+        *orders("mean direction's", [coarse.direction, fine.direction], 1.85),
+    ]
+
+
 def resume(backend: str) -> list[Finding]:
     """A driver that goes on from a saved state takes bitwise the same steps."""
     session = prepare(load_config(None, {**_size(16, 4e-3), "run.backend": backend}))

@@ -188,7 +188,9 @@ def test_a_lost_view_is_rebuilt_from_the_snapshots(tmp_path: Path, memory: Run) 
 def test_it_is_told_in_words(folder: Path, config_text: Callable[[int], str]) -> None:
     run = Run.from_directory(folder)
     assert "d = 3, 2 x 12 neurons, 4 saved times, t = 0 .. 1" in repr(run)
-    assert len(run.summary().splitlines()) == 4 + 4
+    table, flow = run.summary().split("\n\nthe flow at t = 1\n")
+    assert len(table.splitlines()) == 4 + 4
+    assert "sharpness" in flow
 
 
 # -- scales and shifts -----------------------------------------------------------------------------

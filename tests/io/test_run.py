@@ -170,7 +170,9 @@ def test_summary_and_repr_tell_the_run(folder: Path) -> None:
         f"<Run run: complete, d = 3, 96 directions x 12 values of a, 3 saved times, "
         f"t = 0 .. 2, risk 0.3 -> 0.0406, at {folder}>"
     )
-    lines = run.summary().splitlines()
+    table, flow = run.summary().split("\n\nthe flow at t = 2\n")
+    lines = table.splitlines()
+    assert "certificate" in flow
     assert lines[3].split() == [
         "t", "step", "risk", "free", "energy", "mass", "-", "1", "min", "density", "defect",
         "unresolved",

@@ -10,6 +10,7 @@ from bnflow.pde import diagnostics
 from bnflow.pde.config import load_config
 from bnflow.pde.density.state import State
 from bnflow.pde.session import Session
+from bnflow.pde.stationary import stationary_state
 
 Make = Callable[..., Session]
 TRAIN = [["w", "a"], ["w"], ["a"]]
@@ -183,3 +184,120 @@ def test_with_noise_and_ridge_dissipation_is_the_rate_at_which_the_free_energy_f
     rate = diagnostics.dissipation(flow, field, moments, state)
     assert (now - later) / dt == pytest.approx(rate, rel=2e-2)
     assert diagnostics.audit(flow, state, field, moments)["free_energy"] == now
+
+
+@pytest.mark.parametrize("train", TRAIN)
+@pytest.mark.parametrize("tau", [0.0, 0.05])
+def test_stationarity_leaves_the_rates_out_and_the_speed_has_them_squared(
+    tau: float, train: list[str], session: Make
+) -> None:
+    """Against dissipations of other problems: rates of 1 and both layers, or one alone."""
+    keys = {"training__temperature": tau, "training__ridge": 0.4, "solver__cells": 8}
+    made = session(network__train=train, training__rates={"a": 0.3, "w": 2.0}, **keys)
+    state = tilted(made)
+
+    def lost(which: list[str]) -> float:
+        plain = session(network__train=which, **keys)
+        field, moments = plain.flow.field(state), plain.flow.moments(state)
+        return diagnostics.dissipation(plain.flow, field, moments, state)
+
+    moments = made.flow.moments(state)
+    driving = diagnostics.slopes(made.flow, made.flow.field(state), moments, state)
+    squares = {"a": 0.09, "w": 4.0}
+    assert driving.stationarity == pytest.approx(lost(train), rel=1e-12)
+    speed = sum(squares[name] * lost([name]) for name in train) ** 0.5
+    assert driving.speed == pytest.approx(speed, rel=1e-12)
+
+
+@pytest.mark.parametrize("train", TRAIN)
+def test_stationarity_is_zero_at_a_gibbs_state(train: list[str], session: Make) -> None:
+    made = session(network__train=train, training__temperature=0.05, training__ridge=0.5)
+    state = stationary_state(made.flow, made.initial_state()).state
+    moments = made.flow.moments(state)
+    rest = diagnostics.slopes(made.flow, made.flow.field(state), moments, state).stationarity
+    start = made.initial_state()
+    moments = made.flow.moments(start)
+    begin = diagnostics.slopes(made.flow, made.flow.field(start), moments, start).stationarity
+    assert rest <= 1e-7 * begin  # densities below a trace have no logarithm in it
+
+
+@pytest.mark.parametrize("loss", [{"kind": "square"}, {"kind": "huber", "delta": 0.3}])
+def test_the_certificate_bounds_the_gain_of_every_competitor_and_is_sharp(
+    loss: dict[str, Any], session: Make
+) -> None:
+    """R is convex; towards a Dirac where |h| is largest it falls at the rate of the certificate."""
+    made = session(3, loss=loss)
+    state, flow, random = tilted(made), made.flow, np.random.default_rng(0)
+    moments = flow.moments(state)
+    field, outer = flow.field(state, moments), moments[1] * flow.cell_volume
+    bound, size = diagnostics.certificate(flow, state, field, moments)
+    assert size == 1.5  # of the teacher
+    for width in (1, 3, 50, outer.size):
+        other = np.zeros(outer.size)
+        chosen = random.choice(outer.size, width, replace=False)
+        other[chosen] = random.standard_normal(width)
+        other *= size / np.abs(other).sum()
+        risk = flow.interaction.respond(other.reshape(outer.shape)).risk
+        assert field.risk - risk <= bound
+    best = np.zeros(outer.shape)
+    worst = np.unravel_index(np.abs(field.h).argmax(), best.shape)
+    best[worst] = -size * np.sign(field.h[worst])
+    share = 1e-6
+    mixed = flow.interaction.respond((1 - share) * outer + share * best).risk
+    assert (field.risk - mixed) / share == pytest.approx(bound, rel=1e-4)
+
+
+def test_without_a_teacher_of_its_kind_the_certificate_is_for_networks_of_its_size(
+    session: Make,
+) -> None:
+    made = session(target__activation="erf")
+    state, flow = tilted(made), made.flow
+    moments = flow.moments(state)
+    size = diagnostics.certificate(flow, state, flow.field(state, moments), moments)[1]
+    mass = state.rho * flow.cell_volume[..., None] * state.axis.weight
+    assert size == pytest.approx((mass * np.abs(state.axis.values)).sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.05])
+def test_the_flux_through_zero_is_what_the_mass_of_positive_a_changes_by(
+    tau: float, session: Make
+) -> None:
+    """In every direction, one Euler step; second order in the cells of a."""
+    off = []
+    for cells in (24, 48):
+        made = session(
+            network__train=["a"], training__temperature=tau, training__rates={"a": 0.5},
+            training__ridge=0.2, solver__a_range=[-3, 3], solver__a_cells=cells,
+        )  # fmt: skip
+        state, flow = tilted(made), made.flow
+        field, dt = flow.field(state), 1e-6
+        after = flow.euler(state, flow.heated(field.velocity, field.h, tau), dt)
+        change = (after.rho - state.rho)[..., cells // 2 :].sum(axis=-1) * state.axis.weight
+        exact = (np.abs(change) * flow.cell_volume).sum() / dt
+        off.append(abs(diagnostics.sign_flux(flow, state, field) / exact - 1))
+    assert off[1] < 0.02
+    assert off[1] < 0.4 * off[0] or off[1] < 1e-8
+
+
+def test_nothing_passes_zero_where_a_is_frozen_or_has_one_sign(session: Make) -> None:
+    for changes in (
+        {"network__train": ["w"]},
+        {"initial__a": {"kind": "normal", "mean": 2.0, "std": 0.2}, "solver__a_range": [0.5, 4]},
+    ):
+        made = session(**changes)
+        state = made.initial_state()
+        assert diagnostics.sign_flux(made.flow, state, made.flow.field(state)) == 0.0
+
+
+def test_the_way_is_not_shorter_than_the_distance_and_equals_it_where_nothing_turns(
+    session: Make,
+) -> None:
+    """a alone trained: every column is shifted as a whole, by the change of its mean."""
+    made = session(network__train=["a"], solver__a_cells=40, time__end=0.5, time__save=[0.5])
+    driver = made.driver()
+    start = made.flow.moments(driver.state)
+    *_, last = driver.frames()
+    shift = (driver.moments[1] - start[1]) / start[0]
+    distance = float((shift**2 * start[0] * made.flow.cell_volume).sum() ** 0.5)
+    assert distance <= last.diagnostics["displacement"] <= 1.01 * distance
+    assert distance > 0.05

@@ -1,12 +1,13 @@
 """From a configuration to something that runs, and what it will cost."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bnflow.kernels.errors import InputError
+from bnflow.kernels.errors import InputError, Notice
 from bnflow.pde.config import load_config
 from bnflow.pde.session import Session, plan
 
@@ -103,3 +104,14 @@ def test_what_is_prepared_twice_is_the_same(session: Make) -> None:
     assert (one.rho == two.rho).all()
     fields: list[Any] = [session(3).flow.field(state) for state in (one, two)]
     assert (fields[0].h == fields[1].h).all()
+
+
+def test_a_whitened_grid_that_an_extreme_condition_makes_stiff_is_told(session: Make) -> None:
+    """Its steps grow with the condition; the raw grid's do not."""
+    keys = {"data__covariance": [1e6, 1.0], "solver__cells": 16}
+    with pytest.warns(Notice, match=r'condition 1e\+06 is stiff: about .* steps; "raw" takes'):
+        session(solver__coordinates="whitened", **keys).driver()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        session(**keys).driver()
+        session(solver__coordinates="whitened", data__covariance=[10.0, 1.0]).driver()

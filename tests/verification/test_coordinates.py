@@ -94,6 +94,22 @@ def test_on_the_sphere_both_grids_converge_to_each_other(metric: str) -> None:
     assert np.log2(gaps[0] / gaps[1]) > 1.6
 
 
+def test_with_noise_both_grids_converge_to_each_other() -> None:
+    """Risk, energy with its entropy per Riemannian volume, and moments, on the way."""
+    noise = {"training.temperature": 0.1, "training.ridge": 0.3, "time.end": 0.5}
+    names = ("risk", "free_energy", "a_second_moment", "w_second_moment")
+    gaps = []
+    for cells in (12, 24):
+        raw, whitened = (
+            on_the_grid(CIRCLE, cells, **noise, **{"solver.coordinates": name})
+            for name in ("raw", "whitened")
+        )
+        apart = [np.abs(getattr(raw, n)[-1] - getattr(whitened, n)[-1]).max() for n in names]
+        gaps.append(np.array(apart))
+    assert (gaps[1] < 4e-3).all()
+    assert (np.log2(gaps[0] / gaps[1]) > 1.6).all()
+
+
 @pytest.mark.parametrize("law", ["uniform-whitened", {"kind": "vmf", "mean": [1.0, 2.0]}])
 def test_every_initial_law_is_the_same_law_on_both_grids(law: Any) -> None:
     raw, whitened = (

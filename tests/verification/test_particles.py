@@ -4,6 +4,8 @@ Grid and particles share kernels, so their agreement alone proves little: the fi
 particles with neurons that were integrated by a program of their own (`pde.exact`).
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import linregress
@@ -77,6 +79,40 @@ def test_the_density_and_quadrature_neurons_have_one_risk(
     x = np.random.default_rng(0).standard_normal((50, 2)) * [10**0.5, 1.0]
     off = grid.predict(x, 5.0) - particles.predict(x, 5.0)
     assert np.sqrt((off**2).mean()) < 2e-3
+
+
+NOISY = {
+    "w": {
+        "network.train": ["w"],
+        "initial.a": {"kind": "two-point", "values": [-1.0, 1.0]},
+        "training.temperature": 0.1,
+        "time.end": 2.0,
+    },
+    "w and a": {"training.temperature": 0.2, "training.ridge": 0.2, "time.end": 0.6},
+}
+
+
+@quiet
+@pytest.mark.parametrize("case", NOISY)
+def test_noisy_neurons_have_the_risk_of_the_noisy_density(case: str) -> None:
+    """Within 3.5 standard errors over the replicas, and the bias E phi^2/(2 N) of finite width;
+    without the noise the density is further off, in the risk or in <a^2>."""
+    width, replicas = 800, 24
+    base: dict[str, Any] = {**NOISY[case], "time.save": []}
+    grid, cold = (
+        bnflow.solve(None, **{**base, "solver.cells": 32, "solver.a_cells": 48, **other})
+        for other in ({}, {"training.temperature": 0.0})
+    )
+    size = {"solver.width": width, "solver.replicas": replicas, "solver.sampling": "stratified"}
+    steps = {"solver.integrator": "bogacki-shampine", "solver.tolerance": 4e-3}
+    run = bnflow.solve(None, **base, **size, **steps, **{"solver.method": "particles"})
+    each = run.risk_replicas[-1]
+    room = 3.5 * each.std() / replicas**0.5 + 0.5 / (2 * width)
+    assert abs(run.risk[-1] - grid.risk[-1]) <= room
+    bars = 3.5 * np.sqrt(2 / (width * replicas)) * grid.a_second_moment[-1]  # of normal numbers
+    assert abs(run.a_second_moment[-1] - grid.a_second_moment[-1]) <= bars
+    moved = abs(cold.risk - grid.risk)[-1] > room
+    assert moved or abs(cold.a_second_moment - grid.a_second_moment)[-1] > 10 * bars
 
 
 @quiet

@@ -1,11 +1,8 @@
 """Stationary states of noisy training: of the flow, by self-consistency, and by a quadrature.
 
-A linear network with a linear target on normal inputs is solved by hand. With h = (m - b).v,
-m = int a v drho, the Gibbs state is normal in a, of mean -h/lambda, and
-
-    m = -int v (h/lambda) p,   p ~ exp(h^2/(2 lambda tau)),   with respect to dS(u)
-
-dS(u), the volume of the metric, not dS(v): that is where a forgotten volume factor shows.
+A linear network with a linear target on normal inputs is solved by hand (`pde.exact.stationary`),
+with respect to dS(u), the volume of the metric, not dS(v): that is where a forgotten volume factor
+shows.
 """
 
 from collections.abc import Callable
@@ -13,19 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.optimize import root
 
 from bnflow.pde.config import load_config
 from bnflow.pde.density.flow import Flow
 from bnflow.pde.density.state import State
 from bnflow.pde.diagnostics import audit
+from bnflow.pde.exact import stationary_linear_risk
 from bnflow.pde.session import Session
 from bnflow.pde.stationary import Stationary, stationary_state
 
-TAU, RIDGE, TARGET = 0.1, 0.5, np.array([1.0, -0.6])
+TAU, RIDGE, TARGET = 0.1, 0.5, [1.0, -0.6]
 LINEAR: dict[str, Any] = {
     "network": {"activation": "linear"},
-    "target": {"kind": "linear", "coefficients": TARGET.tolist()},
+    "target": {"kind": "linear", "coefficients": TARGET},
     "training": {"temperature": TAU, "ridge": RIDGE},
     "initial": {"a": {"kind": "normal", "std": 0.45}},
 }
@@ -50,18 +47,8 @@ def read(flow: Flow, state: State) -> dict[str, Any]:
 
 
 def by_hand(covariance: list[float]) -> float:
-    """The risk of the linear network's stationary state, from equal angles of u."""
-    angle = (np.arange(2000) + 0.5) * 2 * np.pi / 2000
-    image = np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.sqrt(covariance)
-    v = image / np.linalg.norm(image, axis=1, keepdims=True)
-
-    def mismatch(m: np.ndarray) -> np.ndarray:
-        h = v @ (m - TARGET)
-        share = np.exp((h**2 - (h**2).max()) / (2 * RIDGE * TAU))
-        return m + (share / share.sum() * h / RIDGE) @ v
-
-    m = root(mismatch, 0.5 * TARGET, tol=1e-13).x
-    return float(0.5 * ((m - TARGET) ** 2).sum())
+    """The risk of the linear network's stationary state."""
+    return stationary_linear_risk(covariance, TARGET, RIDGE, TAU)
 
 
 @pytest.mark.parametrize("covariance", [[1.0, 1.0], [10.0, 1.0]])
@@ -106,16 +93,28 @@ def relaxed(made: Session, found: Stationary, tilt: Callable[..., Any]) -> Any:
     return last
 
 
-@pytest.mark.parametrize("covariance", [[1.0, 1.0], [10.0, 1.0]])
-@pytest.mark.parametrize(
-    ("config", "end"), [(LINEAR, 32.0), (RELU, 30.0), (LIST, 30.0)], ids=["linear", "relu", "list"]
-)
+def long_flows() -> list[Any]:
+    """Networks x grids; the stiffer ones of those with a trained are slow."""
+    found = []
+    for name, config in (("linear", LINEAR), ("relu", RELU), ("list", LIST)):
+        for condition, coordinates in ((1.0, "raw"), (10.0, "raw"), (10.0, "whitened")):
+            slow = coordinates == "whitened" and config is not LIST
+            marks = [pytest.mark.slow] if slow else []
+            case = (config, [condition, 1.0], coordinates)
+            found.append(
+                pytest.param(*case, marks=marks, id=f"{name}, {condition:g}:1, {coordinates}")
+            )
+    return found
+
+
+@pytest.mark.parametrize(("config", "covariance", "coordinates"), long_flows())
 def test_the_long_flow_ends_in_the_self_consistent_state(
-    config: dict[str, Any], end: float, covariance: list[float]
+    config: dict[str, Any], covariance: list[float], coordinates: str
 ) -> None:
     """On one grid to the flow's own slow mode, since its flux keeps Gibbs states exactly."""
     warm = {} if config is LIST else {"training__temperature": 0.4}  # few barriers, no slow mode
-    made = prepared(config, 8, data__covariance=covariance, time__end=end, time__save=[], **warm)
+    keys = {"data__covariance": covariance, "solver__coordinates": coordinates}
+    made = prepared(config, 8, **keys, time__end=30.0, time__save=[], **warm)
     found = stationary_state(made.flow, made.initial_state())
     last = relaxed(made, found, lambda u: u[..., 0])
     apart = abs(last.fields["rho"] - found.state.rho) * made.flow.cell_volume[..., None]

@@ -55,7 +55,7 @@ def test_figures_are_written_and_their_axes_named(
             assert ax.get_xlabel() or not place.is_last_row()
             assert ax.get_ylabel() or place.colspan.start > 0
     titles = " ".join(ax.get_title(loc="left") for ax in figure.axes)
-    assert "t = 1" in titles or what == "curves"
+    assert "t = 1" in titles or what in ("curves", "diagnostics")
 
 
 @pytest.mark.parametrize("d", [2, 3])

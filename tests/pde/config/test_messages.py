@@ -137,7 +137,6 @@ def test_mistakes(override: str, message: str) -> None:
         ("network.weight_norm=[1, 2]", "a number from 1e-06"),
         ("data.kind=isotropic-pair", "population, sampled, file"),
         ("training.weight_decay=0.1", "0.0"),
-        ("training.rates.a=optimal", "a number > 0"),
         ("run.dtype=float32", "float64"),
     ],
 )

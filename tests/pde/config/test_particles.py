@@ -32,6 +32,21 @@ D5 = (
             'is for solver.method = "particles"; a grid takes "raw" or "whitened"',
         ),
         ((*PLAIN, "solver.coordinates=ellipsoid"), 'a plain network takes "raw"'),
+        (
+            ("solver.method=particles", "solver.tracers=5"),
+            "solver.tracers = 5 is for a density on a grid; neurons are their own",
+        ),
+        (
+            ("solver.tracers=5", "training.temperature=0.1"),
+            "no sample of a density with it; give training.temperature = 0.0, or leave them out",
+        ),
+        (
+            ("solver.tracers=5", "initial.density=f"),
+            "are drawn from initial.w and initial.a; leave them out with an initial density",
+        ),
+        (("solver.tracers=-1",), "solver.tracers = -1 must be an integer from 0 to 1000000"),
+        (("training.rates.a=0",), 'training.rates.a = 0 must be a number > 0 or "optimal"'),
+        (("training.rates.a=optimum",), 'did you mean "optimal"?'),
         ((*PLAIN, "network.metric=round"), 'network.metric = "round" is for batch-normalized'),
         (
             ("solver.method=particles", "solver.coordinates=ellipsoid", "network.metric=round"),
@@ -69,10 +84,3 @@ def test_what_is_allowed_reads_back() -> None:
         config = load_config(None, overrides)
         assert load_config(config.to_dict()) == config
     assert load_config(None, (*PLAIN, NORMAL)).initial.w == NormalWeights(std=0.5)
-
-
-@pytest.mark.parametrize("key", ["training.temperature=0.1", "training.ridge=0.1"])
-def test_noise_and_ridge_are_for_grids(key: str) -> None:
-    with pytest.raises(InputError) as error:
-        load_config(None, ["solver.method=particles", key])
-    assert f"{key.replace('=', ' = ')} is not yet available with solver.method" in str(error.value)

@@ -19,7 +19,7 @@ from bnflow.pde.network.activations import ACTIVATIONS, Activation, activation
 from bnflow.pde.network.data import Samples
 from bnflow.pde.network.dual import DualKernel
 from bnflow.pde.network.interaction import PopulationInteraction, SampledInteraction
-from bnflow.pde.network.loss import SquareLoss
+from bnflow.pde.network.loss import HuberLoss, LogisticLoss, SquareLoss
 from bnflow.pde.network.target import NeuronTeacher
 
 Array = np.ndarray
@@ -92,6 +92,33 @@ def assert_gradient(field: Callable[[Array], Array], u: Array, got: Array, atol:
             ends /= np.linalg.norm(ends, axis=1, keepdims=True)  # moves along e by h + O(h^3)
             high, low = field(ends)
             assert got[i] @ e == pytest.approx((high - low) / (2 * h), abs=atol)
+
+
+@pytest.mark.parametrize("loss", [SquareLoss(), HuberLoss(0.5), LogisticLoss()], ids=type)
+def test_the_linear_response_is_the_derivative_of_the_response(loss: Any) -> None:
+    """By central differences on rows, error h^2 x third derivative; residuals are off the bends."""
+    _, grid, samples = sampled("erf", 3)
+    samples = samples.labelled(np.sign(samples.targets), samples.test_targets)
+    chart, kernels = Chart(METRICS[3]), select("numpy")
+    made = SampledInteraction(made_of("erf"), loss, chart, Stations(grid), samples, kernels)
+    c, more, h = weights(grid), grid.volume * grid.centres[..., 0], 3e-5
+    assert_derivative(made, c, more, h)
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu", "linear"])
+def test_the_linear_response_on_a_normal_law(name: str) -> None:
+    """The field is affine in the weights: a difference of any length is exact."""
+    grid = CubedSphere(3, 4)
+    teacher = NeuronTeacher(np.array([1.0]), np.array([[0.6, 0.8, 0.0]]), made_of("relu"), 0.0)
+    made = PopulationInteraction(made_of(name), Chart(METRICS[3]), Stations(grid), teacher)
+    assert_derivative(made, weights(grid), grid.volume * grid.centres[..., 0], 1.0)
+
+
+def assert_derivative(made: Any, c: Array, more: Array, h: float) -> None:
+    got, ends = made.linear(c)(more), [made.respond(c + side * h * more) for side in (1, -1)]
+    for name in ("h", "gradient", "edge_gradient"):
+        expected = (getattr(ends[0], name) - getattr(ends[1], name)) / (2 * h)
+        np.testing.assert_allclose(getattr(got, name), expected, rtol=0, atol=1e-8)
 
 
 # -- rows ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bnflow.kernels.errors import InputError
@@ -71,6 +71,16 @@ def test_losses_are_convex_in_the_prediction(table, f, g, share):
     mixed = each.value(np.array([share * f + (1 - share) * g]), y)[0]
     ends = share * each.value(np.array([f]), y)[0] + (1 - share) * each.value(np.array([g]), y)[0]
     assert mixed <= ends * (1 + 1e-12) + 1e-12
+
+
+@given(st.sampled_from(LOSSES), st.floats(-20, 20))
+def test_the_curvature_is_the_slope_of_the_slope(table, f):
+    """By central differences, away from the ends of Huber's square part."""
+    each, y, step = made(**table), np.array([1.0]), 1e-5
+    assume(table["kind"] != "huber" or abs(abs(f - 1) - table["delta"]) > 2 * step)
+    ends = [each.slope(np.array([f + side * step]), y)[0] for side in (1, -1)]
+    expected = (ends[0] - ends[1]) / (2 * step)
+    assert each.curvature(np.array([f]), y)[0] == pytest.approx(expected, abs=1e-9)
 
 
 def test_only_the_logistic_loss_asks_for_classes():

@@ -71,14 +71,34 @@ def test_a_spike_in_a_is_spread_and_stays_positive(session: Make) -> None:
 def test_the_energy_balance_closes_to_second_order(noise: dict[str, Any], session: Make) -> None:
     """F(0) + int tau' S dt - F = int D dt, with dt ~ sqrt(tolerance) ~ h."""
     defects = []
-    for cells, tolerance in ((24, 4e-3), (48, 1e-3)):
+    for cells, tolerance in ((40, 1.4e-3), (80, 3.6e-4)):
         made = session(
             solver__cells=cells, solver__a_cells=cells, solver__tolerance=tolerance, **noise
         )
         *_, last = made.driver().frames()
         defects.append(float(np.asarray(last.diagnostics["dissipation_defect"])))
-    assert defects[1] <= 1e-2
+    assert defects[1] <= 4e-3
     assert defects[1] <= max(defects[0] / 2**1.5, 5e-4)  # the list's are that small from the first
+
+
+@ignored
+@pytest.mark.parametrize(
+    "law", [{"kind": "uniform", "range": [-0.8, 0.8]}, {**LIST}], ids=["uniform", "two-point"]
+)
+def test_it_closes_after_a_start_with_jumps_too(law: dict[str, Any], session: Make) -> None:
+    """The Fisher information of a jump is infinite and integrable: within 5 % at 48 cells, where
+    a logarithm beside vacuum, taken as it is, would be off by 40 to 400 %."""
+    made = session(
+        initial__a=law,
+        solver__cells=48,
+        solver__a_cells=48,
+        training__temperature=0.05,
+        training__ridge=0.3,
+        time__save=[],
+        time__end=1.0,
+    )
+    *_, last = made.driver().frames()
+    assert float(np.asarray(last.diagnostics["dissipation_defect"])) <= 5e-2
 
 
 @pytest.mark.parametrize("tau", [0.05, COOLING])
@@ -112,11 +132,18 @@ def test_the_step_is_bound_by_drift_and_diffusion_together() -> None:
 
 
 def test_the_plan_says_where_diffusion_bounds_the_step(session: Make) -> None:
+    """To explicit steps first; at 8 times the cells to stabilised ones, too."""
     keys: dict[str, Any] = {"training__ridge": 0.2, "solver__cells": 16, "solver__a_cells": 32}
-    cold, hot = (plan(session(training__temperature=tau, **keys)) for tau in (0.02, 0.5))
-    assert hot.steps > 2 * cold.steps
-    assert "the diffusion of training.temperature" in "\n".join(hot.lines())
-    assert "the start allows" in "\n".join(plan(session(**keys)).lines())
+    hot, told = {"training__temperature": 0.5, **keys}, "the diffusion of training.temperature"
+    still = plan(session(**keys))
+    explicit = plan(session(solver__diffusion="explicit", **hot))
+    assert explicit.steps > 2 * still.steps
+    assert told in "\n".join(explicit.lines())
+    long = plan(session(**hot))
+    assert long.steps < still.steps  # to a drift number of 0.9
+    assert "stabilised" in long.description
+    assert "the start allows" in "\n".join(long.lines())
+    assert told in "\n".join(plan(session(**{**hot, "solver__cells": 128})).lines())
 
 
 def test_a_step_that_would_empty_a_cell_changes_nothing(session: Make) -> None:
