@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 def session_of(run: Run) -> Session:
     """The session of a run on a grid. Raises InputError where its rows are not to be had."""
-    return Session.prepare(run.config, run.given or _given(run))
+    given = run.given
+    if given is None or (isinstance(run.config.data, FileData) and given.table is None):
+        given = _given(run)
+    return Session.prepare(run.config, given)
 
 
 def _given(run: Run) -> Given:

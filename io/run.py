@@ -333,8 +333,8 @@ class Run:
 
 def _first(k: int | None, count: int, what: str) -> int:
     """How many of them; all unless said."""
-    if k is not None and not 1 <= k <= count:
-        raise InputError(f"k = {k}: this run has {count} {what}; give 1 to {count}")
+    if k is not None and not (isinstance(k, int | np.integer) and 1 <= k <= count):
+        raise InputError(f"k = {k!r}: this run has {count} {what}; give 1 to {count}")
     return count if k is None else k
 
 

@@ -109,7 +109,7 @@ DIAGNOSTICS = {
     "sharpness": _diagnostic(
         "largest eigenvalue of the Gauss-Newton operator, the metric's mobility and rates inside",
         needs="an activation without jumps where w is trained; of neurons, the first replica's, "
-        "and on a normal law at most 1,024",
+        "and on a normal law of at most 1,024 neurons",
     ),
     "critical_steps": _diagnostic(
         "int sharpness dt / 2: gradient steps of the largest stable length",

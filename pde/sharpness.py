@@ -15,8 +15,8 @@ flow move the load W z. So H = Q W, and over the Krylov space of W Q
     sharpness = max <z, W z> / <l, z>,   <l, z> = E[l'' f_l^2],   <z, W z> : dissipation of z
 
 (Rayleigh-Ritz; Lanczos, J. Res. NBS 45 (1950) 255). On a grid both forms are sums over the cells,
-so the eigenvalue is that of the cells as neurons; W itself moves loads by finite volumes, which
-matters for the space alone. Source of H: Mei, Misiakiewicz, Montanari, arXiv 1902.06015.
+so it is never above the eigenvalue of the cells as neurons, and below by O(h^2): loads go from cell
+to cell, and no neuron between them. Source of H: Mei, Misiakiewicz, Montanari, arXiv 1902.06015.
 """
 
 from __future__ import annotations

@@ -6,17 +6,19 @@ Z normalises what the flow conserves: all of the mass where w and a are trained,
 value of a where w alone is, the mass of every direction where a alone is. F is strictly convex at
 tau > 0, so there is one such state. The iteration is damped,
 
-    h <- h + theta (h[Gibbs(h)] - h)
+    h <- h + theta r,   r = h[Gibbs(h)] - h,   theta = -<dh, dr>/<dr, dr>,   at most 1
 
-theta halved where the mismatch has grown and raised slowly where it has fallen. On one grid the
-flow and this iteration have the same limit, since the flow's flux keeps a discrete Gibbs state
-exactly; between grids they agree to second order.
-Source: Mei, Montanari, Nguyen, PNAS 115 (2018) E7665 (Gibbs form of the fixed points).
+d of the last step. The more mass a field gathers the more it turns itself, so r falls along h with
+slopes from 1 to a stiff one; theta is a mean of their inverses, and no mode swings for ever. On one
+grid the flow and this iteration have the same limit, since the flow's flux keeps a discrete Gibbs
+state exactly; between grids they agree to second order.
+Sources: Mei, Montanari, Nguyen, PNAS 115 (2018) E7665 (Gibbs form of the fixed points); Barzilai,
+Borwein, IMA J. Numer. Anal. 8 (1988) 141 (theta).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +28,14 @@ from .density.flow import Flow
 from .density.state import State
 from .diagnostics import entropy, wall_mass
 from .geometry.axis import CellAxis, extended_density
+from .stepping.control import norm
 
 Array = NDArray[np.float64]
 
 WALL = 1e-9  # mass in the outermost cells of a, above which the axis is extended
 EXTENSION = 0.25  # of the cells of a, added at both ends
-RISE, FALL = 1.1, 0.5  # of the damping
+HELD = 6  # densities in memory at once: two states, and what makes a Gibbs state
+REACH = 6.0  # standard deviations of the normal law of a at one direction: WALL of it is beyond
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Stationary:
     iterations : taken; residual : relative mismatch of h, in the 2-norm.
     """
 
-    state: State
+    state: State = field(repr=False)
     temperature: float
     risk: float
     free_energy: float
@@ -83,6 +87,9 @@ def stationary_state(
             "training.ridge = 0.0 and a is trained: noise spreads a for ever, and there is no "
             "stationary state; give a ridge > 0"
         )
+    if flow.problem.trains_outer:
+        spread = (tau / flow.problem.ridge) ** 0.5
+        _refuse_large(flow, start, 2 * REACH * spread / start.axis.weight, tau)
     state = State(start.rho.copy(), start.axis)
     while True:
         found = _iterated(flow, state, tau, tolerance, most)
@@ -92,7 +99,18 @@ def stationary_state(
         if max(wall_mass(flow, found.state)) < WALL:
             return found
         added = int(np.ceil(EXTENSION * axis.count))
+        _refuse_large(flow, found.state, axis.count + 2 * added, tau)
         state = State(extended_density(found.state.rho, added, added), axis.extended(added, added))
+
+
+def _refuse_large(flow: Flow, state: State, cells: float, tau: float) -> None:
+    """Say that so many cells of a do not fit, before they are made."""
+    if HELD * (state.rho.nbytes // state.axis.count) * cells > flow.kernels.memory():
+        raise InputError(
+            f"temperature = {tau:g} spreads a over {cells:.3g} cells of width "
+            f"{state.axis.weight:.3g}, which do not fit in memory; give a lower one, or fewer "
+            "solver.a_cells, which are then wider"
+        )
 
 
 def gibbs(flow: Flow, state: State, h: Array, temperature: float) -> Array:
@@ -119,18 +137,24 @@ def _found(flow: Flow, state: State, tau: float, iterations: int, residual: floa
 
 def _iterated(flow: Flow, state: State, tau: float, tolerance: float, most: int) -> Stationary:
     """Damped iterations until the field is that of its own Gibbs state."""
-    h = flow.field(state).h
-    theta, before, volume = 1.0, np.inf, flow.volume
+    h, volume = flow.field(state).h, flow.volume
+    step = before = np.zeros_like(h)
     for iteration in range(1, most + 1):
         now = State(gibbs(flow, state, h, tau), state.axis)
         answer = flow.field(now).h
-        miss = float(np.sqrt((volume * (answer - h) ** 2).sum()))
-        residual = miss / max(float(np.sqrt((volume * answer**2).sum())), 1e-300)
+        miss = answer - h
+        residual = norm(miss, volume) / max(norm(answer, volume), 1e-300)
         if residual <= tolerance:
             return _found(flow, now, tau, iteration, residual)
-        theta = min(1.0, theta * (RISE if miss < before else FALL))
-        h, before = h + theta * (answer - h), miss
+        step = _damping(step, miss - before, volume) * miss
+        h, before = h + step, miss
     raise NumericalFailure(
         f"no stationary state within {tolerance:g} after {most} iterations (mismatch "
         f"{residual:.2g}); give a larger tolerance or temperature"
     )
+
+
+def _damping(step: Array, change: Array, volume: Array) -> float:
+    """theta, after a step of h that changed the mismatch so; 1 at the start."""
+    turned, square = -(volume * step * change).sum(), (volume * change**2).sum()
+    return min(1.0, float(turned / square)) if turned > 0 else 1.0

@@ -12,6 +12,8 @@ TOLERANCE = 1e-6  # of the shadow's clock, so that time steps do not count in a 
 def shadow(config: Config, particles: int) -> Config:
     """The configuration of `particles` neurons: a quadrature of the initial law where there is one.
 
+    With noise every neuron walks on its own, so neurons of equal mass are the better sample.
+
     Raises InputError where the run is of particles itself, or particles cannot solve it.
     """
     if config.solver.method == "particles":
@@ -20,11 +22,13 @@ def shadow(config: Config, particles: int) -> Config:
             'solver.method = "particles"; leave them out, or give solver.method = "grid"'
         )
     has_rule = config.d is None or config.d <= RULES_TO
+    ruled = "stratified" if config.training.temperature else "quadrature"
     return config.replace(
         **{
             "solver.method": "particles",
             "solver.width": particles,
-            "solver.sampling": "quadrature" if has_rule else "iid",
+            "solver.sampling": ruled if has_rule else "iid",
+            "solver.tracers": 0,
             "solver.tolerance": min(config.solver.tolerance, TOLERANCE),
         }
     )

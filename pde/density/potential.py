@@ -45,7 +45,7 @@ def check_noise(problem: Problem, h: Array, axis: OuterAxis) -> None:
     if depth > DEEPEST * tau:
         raise InputError(
             f"training.temperature = {tau:g}: the potential spans {depth:.3g} on this grid, "
-            f"{depth / tau:.0f} temperatures, and densities underflow beyond {DEEPEST:.0f}; "
+            f"{depth / tau:.3g} temperatures, and densities underflow beyond {DEEPEST:.0f}; "
             f"give at least {1.05 * depth / DEEPEST:.2g}, a shorter solver.a_range, or 0"
         )
     tell_spread(problem)

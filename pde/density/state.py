@@ -30,12 +30,14 @@ class Memory:
 
     velocity : at the start of the last step; h_predicted : h now, as extrapolated from the two
     fields before (None after the first step); dt : length of the last step
+    uneven : change of the dissipation over it, times dt, of all that was dissipated
     """
 
     velocity: Velocity
     h_before: Array
     h_predicted: Array | None
     dt: float
+    uneven: float = 0.0
 
 
 @dataclass
@@ -84,6 +86,7 @@ class State:
             arrays |= self.tracers.packed()
         if self.memory is not None:
             arrays["memory_dt"] = np.array(self.memory.dt)
+            arrays["memory_uneven"] = np.array(self.memory.uneven)
             arrays["memory_h"] = self.memory.h_before
             if self.memory.h_predicted is not None:
                 arrays["memory_h_predicted"] = self.memory.h_predicted
@@ -115,6 +118,7 @@ class State:
                 arrays["memory_h"],
                 arrays.get("memory_h_predicted"),
                 float(arrays["memory_dt"]),
+                float(arrays.get("memory_uneven", 0.0)),
             )
         return cls(
             np.ascontiguousarray(arrays["rho"]),

@@ -124,6 +124,8 @@ class Driver(Loop):
         self._watch_walls()  # before the field: a continued run sums over the same cells
         self._observe()
         state.dissipated += 0.5 * dt * (dissipated + self.dissipation)
+        if state.dissipated > 0:
+            state.memory.uneven = dt * abs(self.dissipation - dissipated) / state.dissipated
         if state.tracers is not None:
             state.tracers = state.tracers.moved(flow, before, self.field, dt)
         state.length += 0.5 * dt * (speed + self.speed)
@@ -167,6 +169,8 @@ class Driver(Loop):
         if accurate < memory.dt:
             self._refuse_stall(accurate, "solver.tolerance, which a longer step does not meet")
         dt = min(stable, accurate)
+        if self.stabilise and self.temperature.at(self.state.time) > 0:
+            dt = min(dt, self.control.even(memory.dt, memory.uneven))
         while True:
             dt, hit = spread(dt, remaining)
             ahead = dt / (2 * memory.dt)
@@ -275,7 +279,7 @@ class Driver(Loop):
         if depth > DEEPEST * tau > 0:
             self._depth_told = True
             warnings.warn(
-                f"the potential spans {depth / tau:.0f} temperatures at t = {self.state.time:.4g}: "
+                f"the potential spans {depth / tau:.3g} temperatures at t = {self.state.time:.4g}: "
                 f"densities underflow beyond {DEEPEST:.0f}, and cells that are empty by that are "
                 "not in balance",
                 Notice,

@@ -62,8 +62,9 @@ def test_a_run_that_goes_on_has_the_same_tracers(folder: Path, tmp_path: Path) -
 
 def test_how_many_tracers_is_checked(folder: Path) -> None:
     run = bnflow.open(folder)
-    for count in (0, 8):
-        with refused(f"k = {count}: this run has 7 tracers; give 1 to 7"):
+    wrong: list[Any] = [0, 8, 2.5, "3"]
+    for count in wrong:
+        with refused(f"k = {count!r}: this run has 7 tracers; give 1 to 7"):
             run.trajectories(count)
     without = bnflow.solve({**SMALL, "solver": {"cells": 5, "a_cells": 10}})
     with refused("has no tracers; run it with solver.tracers"):
@@ -126,6 +127,7 @@ def test_a_stationary_state_is_that_of_the_runs_problem_and_temperature() -> Non
     assert found.free_energy == pytest.approx(energy, rel=1e-12)
     assert found.free_energy < run.free_energy[-1]  # the least of all
     assert run.stationary(0.3).temperature == 0.3
+    assert len(repr(found)) < 200  # without the numbers of the density
 
 
 @pytest.mark.filterwarnings("ignore::bnflow.kernels.errors.Notice")
@@ -139,6 +141,7 @@ def test_what_only_python_knows_is_known_to_the_run_that_it_solved(tmp_path: Pat
         bnflow.open(tmp_path / "run").stationary()
 
 
+@pytest.mark.filterwarnings("ignore::bnflow.kernels.errors.Notice")
 def test_rows_of_a_file_are_read_again_and_must_be_the_same(tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((30, 2))
     table = tmp_path / "rows.npz"
@@ -150,6 +153,9 @@ def test_rows_of_a_file_are_read_again_and_must_be_the_same(tmp_path: Path) -> N
     np.savez(table, x=2 * x + x**2, y=x[:, 0])
     with refused("has changed since the run was made"):
         opened.stationary()
+    table.unlink()
+    with refused("rows.npz"):  # a complete run is opened without its rows
+        bnflow.solve({**NOISY, "data": data}, tmp_path / "run").stationary()
 
 
 def test_what_has_no_stationary_state_is_one_line() -> None:

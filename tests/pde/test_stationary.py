@@ -72,3 +72,32 @@ def test_what_has_no_stationary_state_is_refused(session: Make) -> None:
     made = session(**NOISE)
     with pytest.raises(NumericalFailure, match="after 2 iterations"):
         stationary_state(made.flow, made.initial_state(), most=2)
+
+
+def test_a_mode_that_swings_is_damped(session: Make) -> None:
+    """Of slope -1.999 here: undamped it loses a thousandth of itself in an iteration."""
+    law = {"kind": "two-point", "values": [-1, 1]}
+    made = session(
+        network__train=["w"], network__metric="round", network__weight_norm=1.3, initial__a=law,
+        data__covariance=[10.0, 1.0], target__angles=[0.3, 1.9], solver__cells=12,
+        solver__coordinates="whitened", training__temperature=0.1,
+    )  # fmt: skip
+    found = stationary_state(made.flow, made.initial_state(), most=60)
+    assert found.residual <= 1e-12
+
+
+def test_an_axis_that_would_not_fit_is_refused(
+    session: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = session(**NOISE)
+    start = made.initial_state()
+    for tau in (1e20, float("inf")):
+        with pytest.raises(InputError, match=r"spreads a over .* which do not fit in memory"):
+            stationary_state(made.flow, start, tau)
+    law = {"kind": "constant", "value": 0.0}
+    made = session(initial__a=law, solver__a_range=[-1.0, 1.0], **NOISE)
+    start = made.initial_state()
+    needed = 6 * 12 * (0.05 / 0.5) ** 0.5 / start.axis.weight * start.rho.nbytes / start.axis.count
+    monkeypatch.setattr(type(made.flow.kernels), "memory", lambda _: needed + 1)
+    with pytest.raises(InputError, match="which do not fit in memory"):  # while it grows
+        stationary_state(made.flow, start)
