@@ -15,6 +15,7 @@ from .errors import InputError
 from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
+from .reference.lines import LineSums
 from .reference.moments import moments
 from .reference.transport import transport
 
@@ -27,6 +28,7 @@ class NumpyKernels:
     moments = staticmethod(moments)
     pair_forward = staticmethod(pair_forward)
     pair_backward = staticmethod(pair_backward)
+    line_sums = staticmethod(LineSums)
     face_velocities = staticmethod(face_velocities)
     outflow = staticmethod(outflow)
     transport = staticmethod(transport)

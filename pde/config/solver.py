@@ -62,8 +62,11 @@ class Solver(Table):
         "Coordinates of the directions: raw u = w/|w|, whitened v; for particles also q on the "
         "ellipsoid q' Σ q = 1. A matter of discretization only.",
     )
-    interaction: Literal["auto"] = key(
-        "auto", "How the sums over neurons are done.", later=("direct", "lines", "transform")
+    interaction: Literal["auto", "direct", "lines", "transform"] = key(
+        "auto",
+        "How a grid sums over neurons. On rows: direct, all pairs of direction and row, or lines, "
+        "exact sums along grid lines for relu, abs, step and their like. On population data: "
+        "direct, kernel matrices, or transform, FFT or spherical harmonics where there is one.",
     )
     tolerance: float = key(
         1e-3,

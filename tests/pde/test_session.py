@@ -87,6 +87,14 @@ def test_the_plan_counts_cells_memory_pairs_and_steps(
     assert ("of direction and row a step" in text) == (d == 3)
 
 
+def test_the_plan_counts_lines_where_they_are_summed_along(session: Make) -> None:
+    """3 panels of 4 lines, and the 2 sides of the edge on which no line ends."""
+    told = plan(session(3, solver__interaction="lines"))
+    assert told.pairs == 40 * (3 * 4 + 2)
+    assert f"{told.pairs:,} of line and row a step" in "\n".join(told.lines())
+    assert "line sums over 40 rows" in told.description
+
+
 def test_the_head_line_says_what_runs(session: Make) -> None:
     told = session(3).describe()
     assert told.startswith("relu network, d = 3, 6 x 4 x 4 directions, muscl, direct sums over 40")
