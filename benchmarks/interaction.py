@@ -6,8 +6,9 @@
     backward   g_j = sum_k e_k sign(v_j.x_k) x_k
 
 over the half stations v of a cubed sphere of n_cells an edge, of which the cell centres w carry
-weights, and normal rows x, in 64-bit arithmetic: what relu and abs need at every step. Everyone profits from the symmetry of the sphere.
-Rows stay from step to step, so lines keep a table of them; `prepare` is its making, once a run.
+weights, and normal rows x, in 64-bit arithmetic: what relu and abs need at every step. Everyone
+profits from the symmetry of the sphere. Rows stay from step to step, so lines keep a table of them;
+`prepare` is its making, once a run.
 numba, JAX, torch and KeOps (`peers`) take part where they are installed, with K threads; bnflow's
 sums run on one. Results are compared first. Every round times all of them in turn; shown is the
 best round. `of peak`: a pair is d + 1 multiply-adds forward and 2 d backward, against a large
@@ -249,7 +250,9 @@ def ladder_of(name: str, sizes: list[tuple[int, int, int]], rounds: int) -> list
     for size in sizes:
         s = setting(*size, 1)
         forward, backward = EVERYONE[name](s)
-        cases.append(Case("both", name, s.name, s.pairs[1], lambda f=forward, b=backward: (f(), b())))
+        cases.append(
+            Case("both", name, s.name, s.pairs[1], lambda f=forward, b=backward: (f(), b()))
+        )
     found: list[Timing] = measure(cases, rounds)
     return found
 

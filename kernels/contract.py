@@ -25,7 +25,8 @@ from .reference.activations import Remainder
 Array = NDArray[Any]
 Scheme = Literal["upwind", "muscl", "weno"]
 
-TIE = 2.0**-43  # far above the rounding of p.x, far below what distinguishes points and rows
+TIE = 2.0**-43  # far above the rounding of p.x, far below what distinguishes points and rows;
+# whitening rounds by the root of its condition number, so ties in raw data are met up to 1e4 of it
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,12 @@ class Velocity:
 
 
 class LineSums(Protocol):
-    """The pair sums between points on lines and rows that stay: what is worth keeping is kept."""
+    """The pair sums between points on lines and rows that stay: what is worth keeping is kept.
+
+    table_bytes : of what is kept
+    """
+
+    table_bytes: int
 
     def forward(self, weights: Array) -> Array:
         """(rows,): as `pair_forward` for the neurons' weights (neurons,)."""

@@ -144,6 +144,7 @@ class Plan:
     directions, a_cells : the grid; field_bytes : of one density; fields : densities in memory
     pairs : (direction, row) pairs a step, 0 without rows; steps : at the first step's length; an
     estimate, as a grows; bound : what bounds that length; by_lines : pairs are of line and row
+    table_bytes : that the sums of the interaction keep
     """
 
     description: str
@@ -156,15 +157,17 @@ class Plan:
     saves: int
     bound: str = "the start"
     by_lines: bool = False
+    table_bytes: int = 0
 
     def lines(self) -> list[str]:
         """The plan for people."""
         cells = self.directions * self.a_cells
+        tables = f", {size(self.table_bytes)} of tables for the sums" if self.table_bytes else ""
         lines = [
             self.description,
             f"cells      {self.directions:,} directions x {self.a_cells} of a = {cells:,}",
-            f"memory     {size(self.fields * self.field_bytes)} "
-            f"({self.fields} densities of {size(self.field_bytes)})",
+            f"memory     {size(self.fields * self.field_bytes + self.table_bytes)} "
+            f"({self.fields} densities of {size(self.field_bytes)}{tables})",
             f"disk       {size(self.saves * self.field_bytes)} for {self.saves} saved times",
             f"steps      about {self.steps:,}, at the length that {self.bound} allows",
         ]
@@ -254,4 +257,5 @@ def plan(session: Session) -> Plan:
         len(config.time.saves()),
         bound,
         along > 0,
+        interaction.table_bytes,
     )

@@ -56,6 +56,7 @@ class LineSums:
             self.points, self.factors = np.ones((1, len(self.order))), np.ones((1, len(data)))
         entries = len(ties) * len(data) * sum(len(each.stations) for each in lines.bundles)
         keep = keep and 4 * entries <= KEPT_BYTES
+        self.table_bytes = 4 * entries if keep else 0
         rows = unit(data)
         parts = _parts([each.stations.size for each in lines.bundles])
         self.bundles = [

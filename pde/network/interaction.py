@@ -63,6 +63,11 @@ class Interaction(Protocol):
         """One phrase that says which sums run."""
         ...
 
+    @property
+    def table_bytes(self) -> int:
+        """Of the tables that are kept from step to step."""
+        ...
+
 
 class _Directions:
     """Whitened directions of the stations, and the way from sums at stations to a Response."""
@@ -120,6 +125,11 @@ class SampledInteraction:
     def description(self) -> str:
         """One phrase that says which sums run."""
         return self.pairs.description
+
+    @property
+    def table_bytes(self) -> int:
+        """Of the tables that are kept from step to step."""
+        return sum(each.table_bytes for each in self.sums)
 
     def predict(self, outer: Array, whitened: Array) -> Array:
         """(rows,): f of whitened inputs (rows, d)."""
@@ -184,6 +194,11 @@ class PopulationInteraction:
     def description(self) -> str:
         """One phrase that says which sums run."""
         return self.sums[0].description if self.sums else "matrix products of rank d"
+
+    @property
+    def table_bytes(self) -> int:
+        """Of the tables that are kept from step to step."""
+        return sum(each.table_bytes for each in self.sums)
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""

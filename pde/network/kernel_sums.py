@@ -1,12 +1,13 @@
 """Sums over neurons with a dual kernel: sum_j c_j k(v_i.v_j) at the stations, and its gradient.
 
-    MatrixSums  the matrix of k and of k', kept, up to `KERNEL_BYTES`; beyond, its tiles are
-                computed again at every step
+    MatrixSums  the matrix of k and of k'
     CircleSums  d = 2, whitened centres at equal angles: a convolution, by FFT
     SphereSums  d = 3, any directions: k = sum_l k_l P_l (Funk and Hecke), by spherical harmonics;
                 for kernels whose series ends, to `ACCURATE`, by degree `DEGREES[-1]`: those of
                 smooth activations, not of kinked ones
 
+Matrices, of kernels or of harmonics, are kept up to `KERNEL_BYTES`; beyond, their tiles are
+computed again at every step.
 "auto" takes the convolution where there is one, then matrices while they fit, then harmonics.
 Kernels are of definite parity, so sums over all neurons run over half of them, with folded weights.
 Shapes: half (m, d) whitened half stations, neurons (m_c, d) those at the centres.
@@ -15,6 +16,7 @@ Shapes: half (m, d) whitened half stations, neurons (m_c, d) those at the centre
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +25,7 @@ from numpy.polynomial.legendre import legder, legval
 from numpy.typing import NDArray
 
 from ...kernels.errors import InputError, Notice
+from ..config.text import size
 from ..geometry import Chart
 from .activations import Activation
 from .dual import DualKernel
@@ -38,10 +41,14 @@ ACCURATE = (1e-11, 2e-9)  # of a series: value and slope, relative to the larges
 
 
 class KernelSums(Protocol):
-    """The sums with one kernel, of a parity; description : one phrase."""
+    """The sums with one kernel, of a parity.
+
+    description : one phrase; table_bytes : of what is kept from step to step
+    """
 
     parity: int
     description: str
+    table_bytes: int
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
@@ -54,30 +61,22 @@ class MatrixSums:
     def __init__(self, kernel: RemainderKernel, half: Array, neurons: Array, budget: float) -> None:
         self.kernel, self.parity = kernel, kernel.parity
         self.half, self.neurons = half, neurons
-        size = matrix_bytes(half, neurons)
+        count = matrix_bytes(half, neurons)
+        self.table_bytes = count if count <= budget else 0
         self.kept: list[tuple[Array, Array]] | None = None
-        if size <= budget:
-            self.kept = [self._tile(tile) for tile in self._tiles()]
-            self.description = f"kernel matrices of {size / 2**20:.0f} MiB, kept"
+        if count <= budget:
+            self.kept = [self._tile(tile) for tile in _tiles(half)]
+            self.description = f"kernel matrices of {size(count)}, kept"
         else:
-            self.description = f"kernel tiles, computed again every step ({size / 2**30:.1f} GiB)"
-            warnings.warn(
-                f"population data on {2 * len(self.neurons)} directions: kernel matrices of "
-                f"{size / 2**30:.1f} GiB are computed again at every step; "
-                'data.kind = "sampled" costs less on such a grid',
-                Notice,
-                stacklevel=2,
-            )
+            self.description = f"kernel tiles, computed again every step ({size(count)})"
+            _say_computed_again("kernel matrices", count)
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
         moved = folded[:, None] * self.neurons
-        tiles = self.kept if self.kept is not None else (self._tile(t) for t in self._tiles())
+        tiles = self.kept if self.kept is not None else (self._tile(t) for t in _tiles(self.half))
         parts = [(value @ folded, slope @ moved) for value, slope in tiles]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-    def _tiles(self) -> list[slice]:
-        return [slice(i, i + TILE_ROWS) for i in range(0, len(self.half), TILE_ROWS)]
 
     def _tile(self, rows: slice) -> tuple[Array, Array]:
         return self.kernel(self.half[rows] @ self.neurons.T)
@@ -99,6 +98,7 @@ class CircleSums:
         self.slope_hat = np.fft.rfft(-np.sin(lag) * slope) / 2
         edges = half[len(neurons) :]
         self.edge_value, self.edge_slope = kernel(edges @ neurons.T)
+        self.table_bytes = 0  # of the order of a vector
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
@@ -119,28 +119,65 @@ class CircleSums:
 
 
 class SphereSums:
-    """On S^2, by spherical harmonics. series : k_l of the kernel, and the error of its value."""
+    """On S^2, by spherical harmonics, the neurons first among the half stations.
+
+    series : k_l of the kernel, and the error of its value; budget : bytes that may be kept
+    """
 
     def __init__(
-        self, parity: int, half: Array, neurons: Array, series: tuple[Array, float]
+        self, parity: int, half: Array, series: tuple[Array, float], budget: float
     ) -> None:
         coefficients, error = series
-        self.parity, degree = parity, len(coefficients) - 1
-        order, lower = orders(degree, parity), orders(degree - 1, -parity)
-        self.values, self.slopes = _real(harmonics(half, order)), _real(harmonics(half, lower))
-        self.neurons = len(neurons)
-        factors = coefficients[[n for n, _ in order]]
+        self.half, self.parity, degree = half, parity, len(coefficients) - 1
+        self.order, self.lower = orders(degree, parity), orders(degree - 1, -parity)
+        factors = coefficients[[n for n, _ in self.order]]
         self.factors = np.concatenate([factors, factors])
-        self.gradients = gradients(order, lower)
+        self.gradients = gradients(self.order, self.lower)
+        count = 2 * 8 * len(half) * (len(self.order) + len(self.lower))
+        self.table_bytes = count if count <= budget else 0
+        self.kept: list[tuple[Array, Array]] | None = None
         self.description = f"spherical harmonics to degree {degree}, accurate to {error:.0e}"
+        if count <= budget:
+            self.kept = [self._tile(tile) for tile in _tiles(half)]
+        else:
+            self.description += ", computed again every step"
+            _say_computed_again("spherical harmonics", count)
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
-        moments = self.factors * (folded @ self.values[: self.neurons])
+        moments = np.zeros(len(self.factors))
+        for tile, (values, _) in self._made(len(folded)):
+            own = folded[tile]
+            moments += own @ values[: len(own)]
+        moments *= self.factors
         real, imaginary = moments.reshape(2, -1)
         moved = [each @ (real - 1j * imaginary) for each in self.gradients]
         columns = np.stack([np.concatenate([each.real, -each.imag]) for each in moved], axis=1)
-        return self.values @ moments, self.slopes @ columns
+        made = self._made(len(self.half))
+        parts = [(values @ moments, slopes @ columns) for _, (values, slopes) in made]
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def _made(self, count: int) -> Iterator[tuple[slice, tuple[Array, Array]]]:
+        """The tiles that hold the first so many stations."""
+        for k, tile in enumerate(_tiles(self.half[:count])):
+            yield tile, self._tile(tile) if self.kept is None else self.kept[k]
+
+    def _tile(self, rows: slice) -> tuple[Array, Array]:
+        v = self.half[rows]
+        return _real(harmonics(v, self.order)), _real(harmonics(v, self.lower))
+
+
+def _say_computed_again(what: str, count: int) -> None:
+    warnings.warn(
+        f"population data on such a grid: {what} of {size(count)} are computed again at every "
+        'step; data.kind = "sampled" costs less',
+        Notice,
+        stacklevel=4,
+    )
+
+
+def _tiles(points: Array) -> list[slice]:
+    return [slice(i, i + TILE_ROWS) for i in range(0, len(points), TILE_ROWS)]
 
 
 def _real(values: NDArray[np.complex128]) -> Array:
@@ -218,9 +255,7 @@ def kernel_sums(
         series = [short_series(kernel) for kernel in kernels]
         if all(series):
             pairs = zip(kernels, series, strict=True)
-            return [
-                SphereSums(kernel.parity, half, neurons, each) for kernel, each in pairs if each
-            ]
+            return [SphereSums(kernel.parity, half, each, budget) for kernel, each in pairs if each]
     if way == "transform":
         raise InputError(
             f'solver.interaction = "transform" with network.activation = "{activation.name}", '

@@ -34,6 +34,11 @@ BENT_AT_ZERO = ("abs", "sign")
 class PairSums(Protocol):
     """Sums over pairs of stations and rows; see `contract.LineSums`."""
 
+    @property
+    def table_bytes(self) -> int:
+        """Of what is kept from step to step."""
+        ...
+
     def forward(self, weights: Array) -> Array:
         """(rows,): of the neurons' weights."""
         ...
@@ -52,6 +57,7 @@ class DirectSums:
     points: Array
     neurons: int
     rows: Array
+    table_bytes: int = 0
 
     def forward(self, weights: Array) -> Array:
         """(rows,): of the neurons' weights."""

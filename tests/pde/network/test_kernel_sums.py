@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from bnflow.kernels.errors import InputError
+from bnflow.kernels.errors import InputError, Notice
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere, Stations
 from bnflow.pde.network import kernel_sums as module
 from bnflow.pde.network.activations import activation
@@ -61,10 +61,11 @@ def test_kinks_and_other_spheres_have_no_transform(name: object, d: int) -> None
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.filterwarnings("ignore::bnflow.Notice")  # so little room is too little for both
 @pytest.mark.parametrize(
     ("name", "room", "wanted"),
     [
-        ("tanh", 1 << 30, "MiB, kept"),
+        ("tanh", 1 << 30, "kernel matrices of 123 KiB, kept"),
         ("tanh", 1 << 10, "spherical harmonics"),
         ("quadratic", 1 << 10, "spherical harmonics to degree 8"),
     ],
@@ -74,6 +75,25 @@ def test_auto_takes_harmonics_for_matrices_that_do_not_fit(
 ) -> None:
     monkeypatch.setattr(module, "KERNEL_BYTES", room)
     assert wanted in sums(name, 3, 5, "auto")[0][0].description
+
+
+def test_harmonics_that_do_not_fit_are_computed_again_to_the_same_sums(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Odd tiles, across the end of the neurons; in another order, rounding differs."""
+    (kept,), half, neurons = sums("tanh", 3, 5, "transform")
+    columns = 2 * (sum(range(2, 33, 2)) + sum(range(1, 32, 2)))  # m <= l: odd to 31, even to 30
+    assert kept.table_bytes == 8 * len(half) * columns
+    c = np.random.default_rng(1).standard_normal(len(neurons))
+    wanted = kept(c)
+    monkeypatch.setattr(module, "KERNEL_BYTES", 0)
+    monkeypatch.setattr(module, "TILE_ROWS", 13)
+    with pytest.warns(Notice, match="spherical harmonics of 866 KiB are computed again"):
+        (again,), *_ = sums("tanh", 3, 5, "transform")
+    assert again.table_bytes == 0
+    assert again.description == f"{kept.description}, computed again every step"
+    for one, other in zip(again(c), wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-14 * 32**2 * np.abs(c).sum())
 
 
 def test_linear_networks_need_no_kernel_sums() -> None:
