@@ -25,6 +25,9 @@ from .reference.activations import Remainder
 Array = NDArray[Any]
 Scheme = Literal["upwind", "muscl", "weno"]
 
+TIE = 2.0**-43  # far above the rounding of p.x, far below what distinguishes points and rows;
+# whitening rounds by the root of its condition number, so ties in raw data are met up to 1e4 of it
+
 
 @dataclass(frozen=True)
 class Connectivity:
@@ -40,6 +43,37 @@ class Connectivity:
     axis: NDArray[np.intp]
     side: NDArray[np.intp]
     ghost_weights: Array
+
+
+@dataclass(frozen=True)
+class LineBundle:
+    """Parallel lines of points of the sphere: v is X/|X| with
+
+        X = frame[0] + nodes[i] frame[1] + sum_r coordinates[line, r] frame[2 + r]
+
+    frame : (d, d)
+    nodes : (length,) ascending, tan((i - (n-1)/2) h) with h = (pi/2)/n, and -1 and 1 beside them
+        where the ends of the lines are among the points
+    coordinates : (lines, d-2); stations : (lines, length) int - which of the points each node is
+    """
+
+    frame: Array
+    nodes: Array
+    coordinates: Array
+    stations: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Points of the sphere and the lines on which they lie, each point on one line.
+
+    points : (m, d), of any length; neurons : the first so many carry the weights of forward sums
+    bundles : each all neurons, or none
+    """
+
+    points: Array
+    neurons: int
+    bundles: tuple[LineBundle, ...]
 
 
 @dataclass(frozen=True)
@@ -90,6 +124,23 @@ class Velocity:
     heat: Heat | None = None
 
 
+class LineSums(Protocol):
+    """The pair sums between points on lines and rows that stay: what is worth keeping is kept.
+
+    table_bytes : of what is kept
+    """
+
+    table_bytes: int
+
+    def forward(self, weights: Array) -> Array:
+        """(rows,): as `pair_forward` for the neurons' weights (neurons,)."""
+        ...
+
+    def backward(self, residual: Array) -> tuple[Array, Array]:
+        """(m,) and (m, d): as `pair_backward` at all points, for (rows,)."""
+        ...
+
+
 class Kernels(Protocol):
     """Everything that runs on the device."""
 
@@ -110,7 +161,15 @@ class Kernels(Protocol):
     ) -> tuple[Array, Array]:
         """Sums over the data at every point, (m,) and (m, d).
 
-        sum_k residual_k remainder(points_j . data_k), and its gradient in points_j.
+        sum_k residual_k remainder(points_j . data_k), and its gradient in points_j. In all sums a
+        pair within `TIE` of the kink of "abs" or "sign", |p.x| <= TIE |p| |x|, counts as on it.
+        """
+        ...
+
+    def line_sums(self, remainder: Remainder, lines: Lines, data: Array, *, keep: bool) -> LineSums:
+        """The same sums for "abs" and "sign" where the points lie on lines; ties are the same.
+
+        keep : whether the rows come again, so that tables of them may be kept
         """
         ...
 

@@ -27,6 +27,7 @@ from .frame import AnyLayout, Layout
 from .geometry.axis import OuterAxis
 from .given import Given
 from .network.data import Samples
+from .network.interaction import SampledInteraction
 from .particles.flow import NeuronFlow
 from .particles.sampling import draw, inner_law
 from .particles.session import NeuronPlan, NeuronSession
@@ -58,11 +59,10 @@ class Session:
         solver = config.solver
         assert solver.coordinates != "ellipsoid"  # of particles, as the config has checked
         _refuse_too_large(config, problem, kernels.memory())
-        return cls(
-            config,
-            problem,
-            Flow(problem, solver.cells, solver.scheme, kernels, solver.coordinates),
+        flow = Flow(
+            problem, solver.cells, solver.scheme, kernels, solver.coordinates, solver.interaction
         )
+        return cls(config, problem, flow)
 
     def initial_state(self) -> State:
         """The initial law on the grid."""
@@ -168,7 +168,8 @@ class Plan:
 
     directions, a_cells : the grid; field_bytes : of one density; fields : densities in memory
     pairs : (direction, row) pairs a step, 0 without rows; steps : at the first step's length; an
-    estimate, as a grows; bound : what bounds that length
+    estimate, as a grows; bound : what bounds that length; by_lines : pairs are of line and row
+    table_bytes : that the sums of the interaction keep
     """
 
     description: str
@@ -180,20 +181,24 @@ class Plan:
     steps: int
     saves: int
     bound: str = "the start"
+    by_lines: bool = False
+    table_bytes: int = 0
 
     def lines(self) -> list[str]:
         """The plan for people."""
         cells = self.directions * self.a_cells
+        tables = f", {size(self.table_bytes)} of tables for the sums" if self.table_bytes else ""
         lines = [
             self.description,
             f"cells      {self.directions:,} directions x {self.a_cells} of a = {cells:,}",
-            f"memory     {size(self.fields * self.field_bytes)} "
-            f"({self.fields} densities of {size(self.field_bytes)})",
+            f"memory     {size(self.fields * self.field_bytes + self.table_bytes)} "
+            f"({self.fields} densities of {size(self.field_bytes)}{tables})",
             f"disk       {size(self.saves * self.field_bytes)} for {self.saves} saved times",
             f"steps      about {self.steps:,}, at the length that {self.bound} allows",
         ]
         if self.pairs:
-            lines.insert(2, f"pairs      {self.pairs:,} of direction and row a step")
+            met = "line" if self.by_lines else "direction"
+            lines.insert(2, f"pairs      {self.pairs:,} of {met} and row a step")
         return lines
 
 
@@ -258,16 +263,20 @@ def plan(session: Session) -> Plan:
     data = session.problem.data
     directions = int(np.prod(flow.sphere.shape))
     rows = len(data.inputs) if isinstance(data, Samples) else 0
+    interaction = flow.interaction
+    along = interaction.pairs.line_count if isinstance(interaction, SampledInteraction) else 0
     return Plan(
         session.describe(),
         directions,
         state.axis.count,
         int(state.rho.nbytes),
         fields_held(flow.scheme, not flow.problem.temperature.zero),
-        rows * directions // 2,
+        rows * (along or directions // 2),
         max(1, math.ceil(config.time.end / dt)),
         len(config.time.saves()),
         bound,
+        along > 0,
+        interaction.table_bytes,
     )
 
 

@@ -1,11 +1,12 @@
 """Limited slopes: monotonized central (MC), and their balance along a.
 
-    s = minmod((q+ - q-)/2, 2 (q - q-), 2 (q+ - q))
+    s/2 = minmod((q+ - q-)/4, q - q-, q+ - q)
 
-A limited face value q +- s/2 lies between 0 and 2q, which is what keeps the density positive. Along
-a, the first moment obeys d/dt sum a q = u (sum q + 1/2 sum s): any limiter would break the exact
-law m' = u, so the slopes of a column are balanced, the larger of their positive and negative sums
-scaled down to the smaller. They stay limited, and the moment is exact.
+Halves are what face values need. A limited face value q +- s/2 lies between 0 and 2q, which is what
+keeps the density positive. Along a, the first moment obeys d/dt sum a q = u (sum q + 1/2 sum s):
+any limiter would break the exact law m' = u, so the slopes of a column are balanced, the larger of
+their positive and negative sums scaled down to the smaller. They stay limited, and the moment is
+exact.
 """
 
 from __future__ import annotations
@@ -16,36 +17,34 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def mc_slope(below: Array, above: Array) -> Array:
-    """Limited slope from the differences q - q- (`below`) and q+ - q (`above`)."""
+def mc_half_slope(below: Array, above: Array) -> Array:
+    """Half the limited slope, from the differences q - q- (`below`) and q+ - q (`above`)."""
     low = np.minimum(below, above)
     high = np.maximum(below, above)
-    slope = np.add(below, above)
-    slope *= 0.5
-    low *= 2.0
-    high *= 2.0
+    half = np.add(below, above)
+    half *= 0.25
     np.maximum(low, 0.0, out=low)  # the bound of a rising profile, else 0
     np.minimum(high, 0.0, out=high)  # the bound of a falling one, else 0
-    np.minimum(slope, low, out=slope)
-    return np.maximum(slope, high, out=slope)
+    np.minimum(half, low, out=half)
+    return np.maximum(half, high, out=half)
 
 
 def mc_states(cells: Array, axis: int) -> tuple[Array, Array]:
     """States at the low and high faces of all cells along `axis` but the one at either end."""
     lines = np.moveaxis(cells, axis, 0)
     difference = np.diff(lines, axis=0)
-    half = mc_slope(difference[:-1], difference[1:])
-    half *= 0.5
+    half = mc_half_slope(difference[:-1], difference[1:])
     inner = lines[1:-1]
     return np.moveaxis(inner - half, 0, axis), np.moveaxis(inner + half, 0, axis)
 
 
-def balanced_slopes(rho: Array) -> Array:
-    """MC slopes along the last axis, 0 at both walls, that add up to 0 in every column."""
-    difference = np.diff(rho, axis=-1)
-    slope = np.zeros_like(rho)
-    slope[..., 1:-1] = mc_slope(difference[..., :-1], difference[..., 1:])
-    return balanced(slope)
+def balanced_half_slopes(rho: Array) -> Array:
+    """Half the MC slopes along the last axis, 0 at both walls, that add up to 0 in every column."""
+    difference = np.diff(rho.ravel())  # of all columns in one: the walls are set below
+    half = np.zeros(rho.shape)
+    half.reshape(-1)[1:-1] = mc_half_slope(difference[:-1], difference[1:])
+    half[..., 0] = half[..., -1] = 0.0
+    return balanced(half)
 
 
 def balanced(slope: Array) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..contract import Scheme, Velocity
-from .limiter import balanced_slopes
+from .limiter import balanced_half_slopes
 from .weno import weno_states
 
 Array = NDArray[np.float64]
@@ -52,7 +52,7 @@ def _outer_states(rho: Array, scheme: Scheme) -> tuple[Array, Array]:
     if scheme == "upwind":
         return rho[:, :-1], rho[:, 1:]
     if scheme == "muscl":
-        half = 0.5 * balanced_slopes(rho)
+        half = balanced_half_slopes(rho)
         return rho[:, :-1] + half[:, :-1], rho[:, 1:] - half[:, 1:]
     below, above = weno_states(np.pad(rho, [(0, 0), (2, 2)]), 1)
     return above[:, :-1], below[:, 1:]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..contract import Connectivity, Scheme, Velocity
 from .halo import edge_layer, exchange, ghost_layer
-from .limiter import balanced, balanced_slopes, mc_states
+from .limiter import balanced, balanced_half_slopes, mc_states
 from .outer import outer_flux, outer_speed
 from .weno import weno_states
 
@@ -54,7 +54,7 @@ def transport(
     slabs = _Slabs.of(rho, len(velocity.faces), scheme, connectivity)
     for panels, rows in _blocks(rho.shape):
         part = rho[panels, rows]
-        change = np.zeros_like(part)
+        change = np.zeros(part.shape)
         for axis, faces in enumerate(velocity.faces):
             lines = _Lines.through(rho, panels, rows, axis, slabs, scheme)
             flux = _upwind(*lines.face_states(), lines.own(faces, panels, rows), a_values)
@@ -195,27 +195,28 @@ class _Lines:
 
 def _upwind(left: Array, right: Array, measure: Array, a_values: Array) -> Array:
     """a U times the state that the flow comes from; a grows along the last axis."""
-    from_left = np.greater(measure, 0.0)[..., None]
-    negative = int(np.searchsorted(a_values, 0.0))
-    state = np.empty_like(left)
-    state[..., :negative] = np.where(from_left, right[..., :negative], left[..., :negative])
-    state[..., negative:] = np.where(from_left, left[..., negative:], right[..., negative:])
+    outward = np.greater(measure, 0.0)[..., None]
+    state = np.where(outward != (a_values < 0.0), left, right)
     state *= measure[..., None]
     state *= a_values
     return state
 
 
 def _outer_flux(change: Array, rho: Array, speed: Array, width: float, scheme: Scheme) -> None:
-    """Add d_a(speed rho) to `change`; no flux through the walls."""
+    """Add d_a(speed rho) to `change`; no flux through the walls.
+
+    Arrays are contiguous: flux and next cell of all columns in one are those of each but at walls.
+    """
     rising = np.greater(speed, 0.0)[..., None]
-    if scheme == "upwind":
-        flux = np.where(rising, rho[..., :-1], rho[..., 1:])
-    else:
+    below = above = rho
+    if scheme != "upwind":
         lean = _lean(rho, rising, scheme)
-        flux = np.where(rising, rho[..., :-1] + lean[..., :-1], rho[..., 1:] - lean[..., 1:])
+        below, above = rho - lean, rho + lean
+    flux = np.where(rising, above, np.roll(below, -1))
     flux *= (speed / width)[..., None]
-    change[..., :-1] += flux
-    change[..., 1:] -= flux
+    flux[..., -1] = 0.0
+    change += flux
+    change.reshape(-1)[1:] -= flux.reshape(-1)[:-1]
 
 
 def _lean(rho: Array, rising: Array, scheme: Scheme) -> Array:
@@ -223,9 +224,7 @@ def _lean(rho: Array, rising: Array, scheme: Scheme) -> Array:
     flow goes down); 0 at the walls, and in sum.
     """
     if scheme == "muscl":
-        half = balanced_slopes(rho)
-        half *= 0.5
-        return half
+        return balanced_half_slopes(rho)
     padded = np.pad(rho, [(0, 0)] * (rho.ndim - 1) + [(2, 2)])
     below, above = weno_states(padded, -1)
     lean = np.where(rising, above - rho, rho - below)

@@ -132,6 +132,23 @@ def step_has_a_gradient(config: Config) -> str:
     )
 
 
+def interaction_fits_data(config: Config) -> str:
+    """Complain about sums that belong to the other kind of data."""
+    interaction, kind = config.solver.interaction, config.data.kind
+    seen = f'solver.interaction = "{interaction}"'
+    if interaction == "lines" and kind == "population":
+        return (
+            f'{seen} sums over rows, and data.kind = "population" has none; give "auto", or '
+            'data.kind = "sampled"'
+        )
+    if interaction == "transform" and kind != "population":
+        return (
+            f'{seen} is for data.kind = "population", not "{kind}"; give "auto", "direct" or '
+            '"lines"'
+        )
+    return ""
+
+
 CHECKS = (
     targets_come_with_their_rows,
     method_takes_dimension,
@@ -139,4 +156,5 @@ CHECKS = (
     start_fits_dimension,
     loss_fits_data,
     step_has_a_gradient,
+    interaction_fits_data,
 )

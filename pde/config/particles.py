@@ -90,10 +90,10 @@ def quadrature_has_a_rule(config: Config) -> str:
 
 
 def keys_are_of_the_method(config: Config) -> str:
-    """Complain about a key of neurons that a grid would ignore."""
+    """Complain about a key of neurons that a grid would ignore, or the other way round."""
     solver = config.solver
     if solver.method == "particles":
-        return ""
+        return _neurons_have_no_lines(solver.interaction)
     for name in ("width", "sampling", "replicas", "integrator", "step"):
         value = getattr(solver, name)
         if value != type(solver).model_fields[name].default:
@@ -102,6 +102,15 @@ def keys_are_of_the_method(config: Config) -> str:
                 'solver.method = "particles", or leave it out'
             )
     return ""
+
+
+def _neurons_have_no_lines(interaction: str) -> str:
+    if interaction == "auto":
+        return ""
+    return (
+        f'solver.interaction = "{interaction}" is for solver.method = "grid"; particles lie on no '
+        "grid lines: leave it out"
+    )
 
 
 def outer_weights_can_be_solved_for(config: Config) -> str:

@@ -68,8 +68,11 @@ class Solver(Table):
         "Steps of a grid with noise: stabilised (Runge-Kutta-Legendre), past the limit that "
         "diffusion sets, where they keep the density positive and explicit where not; or explicit.",
     )
-    interaction: Literal["auto"] = key(
-        "auto", "How the sums over neurons are done.", later=("direct", "lines", "transform")
+    interaction: Literal["auto", "direct", "lines", "transform"] = key(
+        "auto",
+        "How a grid sums over neurons. On rows: direct, all pairs of direction and row, or lines, "
+        "exact sums along grid lines for relu, abs, step and their like. On population data: "
+        "direct, kernel matrices, or transform, FFT or spherical harmonics where there is one.",
     )
     tolerance: float = key(
         1e-3,

@@ -33,6 +33,7 @@ from ..network.interaction import (
     PopulationInteraction,
     SampledInteraction,
 )
+from ..network.pairs import Way
 from ..problem import Problem
 from ..stepping.tableaux import SSP_RK2, SSP_RK3, Stages
 from .field import Field
@@ -69,6 +70,7 @@ class Flow:
 
     problem : what is solved; cells : n, along a panel edge; scheme : of the transport
     kernels : the backend; coordinates : of the directions on the grid, raw or whitened
+    way : how the sums of the interaction are done
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Flow:
         scheme: Scheme,
         kernels: Kernels,
         coordinates: Coordinates = "raw",
+        way: Way = "auto",
     ) -> None:
         self.problem, self.kernels, self.scheme = problem, kernels, scheme
         self.sphere = CubedSphere(problem.dimension, cells)
@@ -93,12 +96,12 @@ class Flow:
         self.interaction: Interaction
         if isinstance(problem.data, Samples):
             self.interaction = SampledInteraction(
-                problem.activation, problem.loss, self.chart, stations, problem.data, kernels
+                problem.activation, problem.loss, self.chart, stations, problem.data, kernels, way
             )
         else:
             assert problem.teacher is not None
             self.interaction = PopulationInteraction(
-                problem.activation, self.chart, stations, problem.teacher
+                problem.activation, self.chart, stations, problem.teacher, way
             )
 
     def initial_state(self, a_cells: int, a_range: tuple[float, float] | None, end: float) -> State:

@@ -83,6 +83,12 @@ class Chart:
         """(.., d): v."""
         return p if self.coordinates == "whitened" else self.metric.whitened(p)
 
+    @property
+    def matrix(self) -> Array:
+        """(d, d): v is parallel to p @ matrix."""
+        raw = self.coordinates == "raw"
+        return self.metric.square_root if raw else np.eye(self.dimension)
+
     def gradient(self, gradient: Array, p: Array, v: Array) -> Array:
         """(.., d): gradient in p, tangent, of a function of v, from its ambient gradient in v."""
         if self.coordinates == "raw":

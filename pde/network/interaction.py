@@ -5,11 +5,9 @@
 
 and the gradient of h in the grid's directions p, raw or whitened. Two forms of the expectation:
 
-    SampledInteraction      mean over rows: two sums over (directions x rows), in tiles
-    PopulationInteraction   square loss on normal inputs: h = K c - E[y sigma], K the dual kernel;
-                            a convolution (FFT) on a circle of whitened directions, or where raw
-                            ones are the same; else a kept matrix, up to `KERNEL_BYTES`; beyond,
-                            its tiles are computed again at every step
+    SampledInteraction      mean over rows: two sums over (directions x rows), see `pairs`
+    PopulationInteraction   square loss on normal inputs: h = K c - E[y sigma], K the dual kernel,
+                            see `kernel_sums`
 
 sigma = p z + q + parts, and the parity of each part halves its sums (`geometry.stations`).
 Source: Ma and Ying, arXiv 2110.08725 (velocity); Stein's identity for the kernel's gradient.
@@ -17,7 +15,6 @@ Source: Ma and Ying, arXiv 2110.08725 (velocity); Stein's identity for the kerne
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -26,18 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels import Kernels
-from ...kernels.errors import Notice
 from ..geometry import Chart, Stations
 from .activations import Activation
 from .data import Samples
 from .dual import DualKernel
+from .kernel_sums import TILE_ROWS, kernel_sums
 from .loss import Loss
+from .pairs import Pairs, PairSums, Way
 from .target import Teacher
 
 Array = NDArray[np.float64]
-
-KERNEL_BYTES = 1 << 30  # kernel matrices kept in memory, value and slope together
-TILE_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -83,6 +78,11 @@ class Interaction(Protocol):
         """One phrase that says which sums run."""
         ...
 
+    @property
+    def table_bytes(self) -> int:
+        """Of the tables that are kept from step to step."""
+        ...
+
 
 class _Directions:
     """Whitened directions of the stations, and the way from sums at stations to a Response."""
@@ -125,37 +125,55 @@ class SampledInteraction:
         stations: Stations,
         samples: Samples,
         kernels: Kernels,
+        way: Way = "auto",
     ) -> None:
-        self.activation, self.loss, self.samples, self.kernels = activation, loss, samples, kernels
-        self.directions = _Directions(chart, stations)
+        self.activation, self.loss, self.samples = activation, loss, samples
+        self.kernels = kernels
+        self.directions = directions = _Directions(chart, stations)
+        points, rows = activation.gain * directions.half, len(samples.inputs)
+        self.pairs = Pairs(activation, chart, stations, points, rows, kernels, way)
+        self.sums = self._sums(samples.inputs, keep=True)
+
+    def _sums(self, rows: Array, *, keep: bool) -> list[PairSums]:
+        """One for every part of the activation."""
+        return [self.pairs.of(each.remainder, rows, keep=keep) for each in self.activation.parts]
 
     def description(self) -> str:
         """One phrase that says which sums run."""
-        rows, directions = len(self.samples.inputs), len(self.directions.half)
-        return f"direct sums over {rows} rows x {directions} directions"
+        return self.pairs.description
+
+    @property
+    def table_bytes(self) -> int:
+        """Of the tables that are kept from step to step."""
+        return sum(each.table_bytes for each in self.sums)
 
     def predict(self, outer: Array, whitened: Array) -> Array:
         """(rows,): f of whitened inputs (rows, d)."""
+        return self._predict(outer, whitened, self._sums(whitened, keep=False))
+
+    def _predict_rows(self, outer: Array) -> Array:
+        """(rows,): f of the training rows."""
+        return self._predict(outer, self.samples.inputs, self.sums)
+
+    def _predict(self, outer: Array, whitened: Array, sums: list[PairSums]) -> Array:
         sigma, directions = self.activation, self.directions
         mean_direction = directions.resultant(outer)
         f: Array = sigma.linear * (whitened @ mean_direction) + sigma.constant * outer.sum()
-        points = sigma.gain * directions.neurons
-        for part in sigma.parts:
-            folded = part.weight * directions.stations.fold(outer, part.parity)
-            f = f + self.kernels.pair_forward(part.remainder, points, whitened, folded)
+        for part, pairs in zip(sigma.parts, sums, strict=True):
+            f = f + pairs.forward(part.weight * directions.stations.fold(outer, part.parity))
         return f
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
-        f, targets = self.predict(outer, self.samples.inputs), self.samples.targets
+        f, targets = self._predict_rows(outer), self.samples.targets
         risk = float(self.loss.value(f, targets).mean())
         return self._pulled(risk, self.loss.slope(f, targets) / len(f))
 
     def linear(self, outer: Array) -> Linear:
         """The derivative of `respond` at outer weights; the risk is left 0."""
-        f = self.predict(outer, self.samples.inputs)
+        f = self._predict_rows(outer)
         bend = self.loss.curvature(f, self.samples.targets) / len(f)
-        return lambda more: self._pulled(0.0, bend * self.predict(more, self.samples.inputs))
+        return lambda more: self._pulled(0.0, bend * self._predict_rows(more))
 
     def _pulled(self, risk: float, residual: Array) -> Response:
         """The field of residuals over the number of rows."""
@@ -163,11 +181,8 @@ class SampledInteraction:
         pull = residual @ samples.inputs
         h = sigma.linear * (directions.v @ pull) + sigma.constant * residual.sum()
         gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
-        points = sigma.gain * directions.half
-        for part in sigma.parts:
-            sums, slopes = self.kernels.pair_backward(
-                part.remainder, points, samples.inputs, part.weight * residual
-            )
+        for part, pairs in zip(sigma.parts, self.sums, strict=True):
+            sums, slopes = pairs.backward(part.weight * residual)
             h_rest, gradient_rest = directions.both(sums, sigma.gain * slopes, part.parity)
             h, gradient = h + h_rest, gradient + gradient_rest
         return directions.response(risk, h, gradient, residual)
@@ -202,6 +217,7 @@ class PopulationInteraction:
         chart: Chart,
         stations: Stations,
         teacher: Teacher,
+        way: Way = "auto",
     ) -> None:
         self.activation, self.teacher, self.kernel = activation, teacher, DualKernel(activation)
         self.directions = _Directions(chart, stations)
@@ -214,11 +230,17 @@ class PopulationInteraction:
             centres.shape[:-1]
         )
         self.target_moment = teacher.second_moment() + teacher.noise**2
-        self.sums = _kernel_sums(activation, self.directions)
+        half, neurons = self.directions.half, self.directions.neurons
+        self.sums = kernel_sums(activation, chart, half, neurons, way)
 
     def description(self) -> str:
         """One phrase that says which sums run."""
         return self.sums[0].description if self.sums else "matrix products of rank d"
+
+    @property
+    def table_bytes(self) -> int:
+        """Of the tables that are kept from step to step."""
+        return sum(each.table_bytes for each in self.sums)
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
@@ -258,123 +280,3 @@ class PopulationInteraction:
     def test_risk(self, outer: Array) -> float:
         """NaN: nothing is held out of a law that is known exactly."""
         return float("nan")
-
-
-class _KernelSums:
-    """sum_j k(v_i.v_j) c_j and its gradient, by a matrix, kept or computed again tile by tile.
-
-    kernel : of definite parity; budget : bytes that may be kept
-    """
-
-    def __init__(self, kernel: RemainderKernel, directions: _Directions, budget: int) -> None:
-        self.kernel, self.parity = kernel, kernel.parity
-        self.half, self.neurons = directions.half, directions.neurons
-        size = 2 * 8 * len(self.half) * len(self.neurons)
-        self.kept: list[tuple[Array, Array]] | None = None
-        if size <= budget:
-            self.kept = [self._tile(tile) for tile in self._tiles()]
-            self.description = f"kernel matrices of {size / 2**20:.0f} MiB, kept"
-        else:
-            self.description = f"kernel tiles, computed again every step ({size / 2**30:.1f} GiB)"
-            warnings.warn(
-                f"population data on {2 * len(self.neurons)} directions: kernel matrices of "
-                f"{size / 2**30:.1f} GiB are computed again at every step; "
-                'data.kind = "sampled" costs less on such a grid',
-                Notice,
-                stacklevel=2,
-            )
-
-    def __call__(self, folded: Array) -> tuple[Array, Array]:
-        """(m,), (m, d) at the half stations, of folded outer weights."""
-        moved = folded[:, None] * self.neurons
-        tiles = self.kept if self.kept is not None else (self._tile(t) for t in self._tiles())
-        parts = [(value @ folded, slope @ moved) for value, slope in tiles]
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-    def _tiles(self) -> list[slice]:
-        return [slice(i, i + TILE_ROWS) for i in range(0, len(self.half), TILE_ROWS)]
-
-    def _tile(self, rows: slice) -> tuple[Array, Array]:
-        return self.kernel(self.half[rows] @ self.neurons.T)
-
-
-class _CircleSums:
-    """The same on a circle of equal whitened angles: the sum over centres is a convolution."""
-
-    description = "FFT on the circle"
-
-    def __init__(self, kernel: RemainderKernel, directions: _Directions) -> None:
-        neurons = directions.neurons
-        angle = np.arctan2(neurons[:, 1], neurons[:, 0])  # a half circle, from -pi/4
-        self.order, self.parity = np.argsort(angle), kernel.parity
-        self.tangents = np.stack([-neurons[:, 1], neurons[:, 0]], axis=1)
-        self.neurons = neurons
-        lag = np.arange(2 * len(neurons)) * np.pi / len(neurons)
-        value, slope = kernel(np.cos(lag))
-        self.value_hat = np.fft.rfft(value) / 2  # both halves of the circle are summed
-        self.slope_hat = np.fft.rfft(-np.sin(lag) * slope) / 2
-        edges = directions.half[len(neurons) :]
-        self.edge_value, self.edge_slope = kernel(edges @ neurons.T)
-
-    def __call__(self, folded: Array) -> tuple[Array, Array]:
-        """(m,), (m, d) at the half stations, of folded outer weights."""
-        half = folded[self.order]
-        circle = np.fft.rfft(np.concatenate([half, self.parity * half]))
-        sums, turns = np.empty((2, len(half)))
-        sums[self.order] = np.fft.irfft(circle * self.value_hat)[: len(half)]
-        turns[self.order] = np.fft.irfft(circle * self.slope_hat)[: len(half)]
-        return (
-            np.concatenate([sums, self.edge_value @ folded]),
-            np.concatenate(
-                [
-                    turns[:, None] * self.tangents,
-                    self.edge_slope @ (folded[:, None] * self.neurons),
-                ]
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class RemainderKernel:
-    """kappa(c) - linear^2 c - constant^2 of an activation, its even or odd part, and the slope.
-
-    whole : where all of it has that parity
-    """
-
-    activation: Activation
-    kernel: DualKernel
-    parity: int
-    whole: bool
-
-    def __call__(self, c: Array) -> tuple[Array, Array]:
-        """Value and slope at correlations c."""
-        value, slope = self._remainder(c)
-        if self.whole:
-            return value, slope
-        mirrored, mirrored_slope = self._remainder(-c)
-        return (
-            0.5 * (value + self.parity * mirrored),
-            0.5 * (slope - self.parity * mirrored_slope),
-        )
-
-    def _remainder(self, c: Array) -> tuple[Array, Array]:
-        sigma = self.activation
-        value = self.kernel.value(c) - sigma.linear**2 * c - sigma.constant**2
-        return value, self.kernel.slope(c) - sigma.linear**2
-
-
-def remainder_kernels(sigma: Activation) -> list[RemainderKernel]:
-    """One for every parity that the parts of an activation have."""
-    parities = sorted({part.parity for part in sigma.parts})
-    kernel = DualKernel(sigma)
-    return [RemainderKernel(sigma, kernel, parity, len(parities) == 1) for parity in parities]
-
-
-def _kernel_sums(
-    activation: Activation, directions: _Directions
-) -> list[_KernelSums | _CircleSums]:
-    kernels = remainder_kernels(activation)
-    if directions.chart.dimension == 2 and directions.chart.keeps_angles:
-        return [_CircleSums(kernel, directions) for kernel in kernels]
-    budget = KERNEL_BYTES // max(len(kernels), 1)
-    return [_KernelSums(kernel, directions, budget) for kernel in kernels]

@@ -75,7 +75,7 @@ def test_schema_of_one_table_tells_all_of_a_key(capsys: pytest.CaptureFixture[st
     assert "network.train" not in text
     assert 'solver.scheme = "muscl"\n' in text
     assert '    allowed: "upwind", "muscl" or "weno"\n' in text
-    assert '    not yet: "direct", "lines", "transform"\n' in text
+    assert '    not yet: "zonal", "radial", "sgd", "linearised"\n' in text
     assert out(["schema", "data.samples"], capsys).startswith("data.samples = required   (kind = s")
 
 

@@ -1,5 +1,8 @@
 """Which backend runs: nothing falls back silently."""
 
+import platform
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +20,24 @@ def test_the_host_backend_has_every_function_of_the_contract(name: str) -> None:
     assert promised <= set(dir(kernels))
     assert kernels.name == "numpy"
     assert kernels.memory() > 1 << 28  # bytes; any machine that runs this has more
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of its malloc")
+def test_what_a_step_frees_is_there_for_the_next_without_page_faults() -> None:
+    """Three blocks of 256 KiB at the top of the heap, of which glibc gives back all but 128 KiB."""
+    program = """if True:
+        import resource, numpy as np
+        from bnflow.kernels import select
+        select("numpy")
+        def faults():
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            blocks = [np.ones(1 << 15) for _ in range(3)]
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        faults()
+        print(sum(faults() for _ in range(100)))
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert int(done.stdout) < 100  # 64 pages a block
 
 
 def fake_cupy(count: Any) -> Any:

@@ -88,6 +88,32 @@ def test_the_plan_counts_cells_memory_pairs_and_steps(
     assert ("of direction and row a step" in text) == (d == 3)
 
 
+def test_the_plan_counts_lines_where_they_are_summed_along(session: Make) -> None:
+    """3 panels of 4 lines, and the 2 sides of the edge on which no line ends."""
+    told = plan(session(3, solver__interaction="lines"))
+    assert told.pairs == 40 * (3 * 4 + 2)
+    assert f"{told.pairs:,} of line and row a step" in "\n".join(told.lines())
+    assert "line sums over 40 rows" in told.description
+    assert told.table_bytes == 4 * told.pairs
+    assert ", 2 KiB of tables for the sums)" in "\n".join(told.lines())
+
+
+def test_the_sums_over_the_law_are_those_that_were_asked_for(session: Make) -> None:
+    told = [
+        session(solver__coordinates="whitened", solver__interaction=way).describe()
+        for way in ("auto", "transform", "direct")
+    ]
+    assert ["FFT on the circle" in each for each in told] == [True, True, False]
+    assert "kernel matrices of 2 KiB, kept" in told[2]
+
+
+def test_the_plan_counts_kernel_matrices(session: Make) -> None:
+    """Of k and k': 2 x 6 centres and 2 stations on edges, by 2 x 6 centres."""
+    told = plan(session(2))
+    assert told.table_bytes == 2 * 8 * 14 * 12
+    assert plan(session(3, solver__interaction="direct")).table_bytes == 0
+
+
 def test_the_head_line_says_what_runs(session: Make) -> None:
     told = session(3).describe()
     assert told.startswith("relu network, d = 3, 6 x 4 x 4 directions, muscl, direct sums over 40")

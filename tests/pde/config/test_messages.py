@@ -124,6 +124,8 @@ def told(*overrides: str) -> str:
         ('training.temperature=[[0, "hot"]]', 'temperature[0][1] = "hot" must be a number'),
         ("training.temperature=[0.1, 0.2]", "must be a number, or pairs [t, τ] with"),
         ("training.ridge=-1", "training.ridge = -1 must be a number >= 0"),
+        ("solver.interaction=line", 'did you mean "lines"?'),
+        ("solver.interaction=lines", 'data.kind = "population" has none; give "auto", or'),
     ],
 )  # fmt: skip
 def test_mistakes(override: str, message: str) -> None:
@@ -173,6 +175,13 @@ def test_neutral_values_of_reserved_keys_are_accepted() -> None:
 )
 def test_mistakes_about_data_files(change: str, message: str) -> None:
     assert message in told(FILE, "target={}", change)
+
+
+def test_transforms_are_of_population_data() -> None:
+    sampled = 'data={kind="sampled", covariance=[2, 1], samples=9}'
+    message = told(sampled, "solver.interaction=transform")
+    assert message.endswith('is for data.kind = "population", not "sampled"; give "auto", "direct" '
+                            'or "lines"')  # fmt: skip
 
 
 def test_the_kind_of_a_table_that_does_not_say_is_the_default() -> None:

@@ -19,6 +19,10 @@ D5 = (
     ("overrides", "message"),
     [
         (("solver.method=particle",), 'did you mean "particles"?'),
+        (
+            ("solver.method=particles", "solver.interaction=direct"),
+            'is for solver.method = "grid"; particles lie on no grid lines: leave it out',
+        ),
         (("solver.width=0",), "solver.width = 0 must be an integer from 1 to 100000000 (neurons)"),
         (("solver.replicas=0",), "solver.replicas = 0 must be an integer from 1"),
         (("solver.sampling=sobl",), 'did you mean "sobol"?'),

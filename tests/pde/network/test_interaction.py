@@ -14,12 +14,13 @@ from bnflow.kernels import select
 from bnflow.kernels.errors import Notice
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere, Stations
 from bnflow.pde.geometry.chart import Coordinates
-from bnflow.pde.network import interaction as module
+from bnflow.pde.network import kernel_sums
 from bnflow.pde.network.activations import ACTIVATIONS, Activation, activation
 from bnflow.pde.network.data import Samples
 from bnflow.pde.network.dual import DualKernel
-from bnflow.pde.network.interaction import PopulationInteraction, SampledInteraction
+from bnflow.pde.network.interaction import PopulationInteraction, Response, SampledInteraction
 from bnflow.pde.network.loss import HuberLoss, LogisticLoss, SquareLoss
+from bnflow.pde.network.pairs import Way
 from bnflow.pde.network.target import NeuronTeacher
 
 Array = np.ndarray
@@ -201,11 +202,15 @@ def taught(d: int, name: str) -> NeuronTeacher:
 
 
 def population(
-    name: str, metric: BatchNormMetric, n: int, coordinates: Coordinates = "raw"
+    name: str,
+    metric: BatchNormMetric,
+    n: int,
+    coordinates: Coordinates = "raw",
+    way: Way = "auto",
 ) -> tuple[PopulationInteraction, CubedSphere]:
     grid = CubedSphere(metric.dimension, n)
     teacher, chart = taught(metric.dimension, name), Chart(metric, coordinates)
-    return PopulationInteraction(made_of(name), chart, Stations(grid), teacher), grid
+    return PopulationInteraction(made_of(name), chart, Stations(grid), teacher, way), grid
 
 
 ISOTROPIC = BatchNormMetric([2.0, 2.0])
@@ -332,7 +337,7 @@ def test_the_gradient_of_any_network_is_that_of_its_dense_sum(
         assert_gradient(field, u[clear], gradient, atol)
 
 
-def same(one: module.Response, other: module.Response) -> None:
+def same(one: Response, other: Response) -> None:
     assert one.risk == pytest.approx(other.risk, abs=1e-13)
     np.testing.assert_allclose(one.h, other.h, rtol=0, atol=1e-13)
     np.testing.assert_allclose(one.gradient, other.gradient, rtol=0, atol=1e-12)
@@ -343,18 +348,13 @@ def same(one: module.Response, other: module.Response) -> None:
 @pytest.mark.parametrize("n", [4, 7, 32])
 @pytest.mark.parametrize("metric", [ISOTROPIC, METRICS[2]], ids=["isotropic", "any"])
 def test_on_equal_whitened_angles_a_convolution_is_the_matrix_product(
-    name: str, n: int, metric: BatchNormMetric, monkeypatch: pytest.MonkeyPatch
+    name: str, n: int, metric: BatchNormMetric
 ) -> None:
     coordinates: Coordinates = "raw" if metric.isotropic else "whitened"
     fast, grid = population(name, metric, n, coordinates)
     assert fast.description() == "FFT on the circle"
 
-    def matrices(sigma: Any, directions: Any) -> Any:
-        kernels = module.remainder_kernels(sigma)
-        return [module._KernelSums(kernel, directions, 1 << 30) for kernel in kernels]
-
-    monkeypatch.setattr(module, "_kernel_sums", matrices)
-    slow, _ = population(name, metric, n, coordinates)
+    slow, _ = population(name, metric, n, coordinates, "direct")
     assert "kept" in slow.description()
     same(fast.respond(weights(grid)), slow.respond(weights(grid)))
 
@@ -370,8 +370,8 @@ def test_tiles_that_do_not_fit_are_computed_again_with_a_notice_and_the_same_res
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         kept, grid = population("relu", METRICS[3], 5)
-    monkeypatch.setattr(module, "KERNEL_BYTES", 0)
-    monkeypatch.setattr(module, "TILE_ROWS", 32)
+    monkeypatch.setattr(kernel_sums, "KERNEL_BYTES", 0)
+    monkeypatch.setattr(kernel_sums, "TILE_ROWS", 32)
     with pytest.warns(Notice, match='data.kind = "sampled"'):
         again, _ = population("relu", METRICS[3], 5)
     assert "every step" in again.description()

@@ -1,0 +1,265 @@
+"""Sums over neurons with a dual kernel: sum_j c_j k(v_i.v_j) at the stations, and its gradient.
+
+    MatrixSums  the matrix of k and of k'
+    CircleSums  d = 2, whitened centres at equal angles: a convolution, by FFT
+    SphereSums  d = 3, any directions: k = sum_l k_l P_l (Funk and Hecke), by spherical harmonics;
+                for kernels whose series ends, to `ACCURATE`, by degree `DEGREES[-1]`: those of
+                smooth activations, not of kinked ones
+
+Matrices, of kernels or of harmonics, are kept up to `KERNEL_BYTES`; beyond, their tiles are
+computed again at every step.
+"auto" takes the convolution where there is one, then matrices while they fit, then harmonics.
+Kernels are of definite parity, so sums over all neurons run over half of them, with folded weights.
+Shapes: half (m, d) whitened half stations, neurons (m_c, d) those at the centres.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.polynomial.legendre import legder, legval
+from numpy.typing import NDArray
+
+from ...kernels.errors import InputError, Notice
+from ..config.text import size
+from ..geometry import Chart
+from .activations import Activation
+from .dual import DualKernel
+from .harmonics import gradients, harmonics, legendre_series, orders
+from .pairs import Way
+
+Array = NDArray[np.float64]
+
+KERNEL_BYTES = 1 << 30  # matrices kept in memory, of all kernels together
+TILE_ROWS = 512
+DEGREES = (8, 12, 16, 24, 32, 48, 64)
+ACCURATE = (1e-11, 2e-9)  # of a series: value and slope, relative to the largest
+
+
+class KernelSums(Protocol):
+    """The sums with one kernel, of a parity.
+
+    description : one phrase; table_bytes : of what is kept from step to step
+    """
+
+    parity: int
+    description: str
+    table_bytes: int
+
+    def __call__(self, folded: Array) -> tuple[Array, Array]:
+        """(m,), (m, d) at the half stations, of folded outer weights."""
+        ...
+
+
+class MatrixSums:
+    """By matrices, kept or computed again tile by tile. budget : bytes that may be kept."""
+
+    def __init__(self, kernel: RemainderKernel, half: Array, neurons: Array, budget: float) -> None:
+        self.kernel, self.parity = kernel, kernel.parity
+        self.half, self.neurons = half, neurons
+        count = matrix_bytes(half, neurons)
+        self.table_bytes = count if count <= budget else 0
+        self.kept: list[tuple[Array, Array]] | None = None
+        if count <= budget:
+            self.kept = [self._tile(tile) for tile in _tiles(half)]
+            self.description = f"kernel matrices of {size(count)}, kept"
+        else:
+            self.description = f"kernel tiles, computed again every step ({size(count)})"
+            _say_computed_again("kernel matrices", count)
+
+    def __call__(self, folded: Array) -> tuple[Array, Array]:
+        """(m,), (m, d) at the half stations, of folded outer weights."""
+        moved = folded[:, None] * self.neurons
+        tiles = self.kept if self.kept is not None else (self._tile(t) for t in _tiles(self.half))
+        parts = [(value @ folded, slope @ moved) for value, slope in tiles]
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def _tile(self, rows: slice) -> tuple[Array, Array]:
+        return self.kernel(self.half[rows] @ self.neurons.T)
+
+
+class CircleSums:
+    """On a circle of equal whitened angles: the sum over centres is a convolution."""
+
+    description = "FFT on the circle"
+
+    def __init__(self, kernel: RemainderKernel, half: Array, neurons: Array) -> None:
+        angle = np.arctan2(neurons[:, 1], neurons[:, 0])  # a half circle, from -pi/4
+        self.order, self.parity = np.argsort(angle), kernel.parity
+        self.tangents = np.stack([-neurons[:, 1], neurons[:, 0]], axis=1)
+        self.neurons = neurons
+        lag = np.arange(2 * len(neurons)) * np.pi / len(neurons)
+        value, slope = kernel(np.cos(lag))
+        self.value_hat = np.fft.rfft(value) / 2  # both halves of the circle are summed
+        self.slope_hat = np.fft.rfft(-np.sin(lag) * slope) / 2
+        edges = half[len(neurons) :]
+        self.edge_value, self.edge_slope = kernel(edges @ neurons.T)
+        self.table_bytes = 0  # of the order of a vector
+
+    def __call__(self, folded: Array) -> tuple[Array, Array]:
+        """(m,), (m, d) at the half stations, of folded outer weights."""
+        half = folded[self.order]
+        circle = np.fft.rfft(np.concatenate([half, self.parity * half]))
+        sums, turns = np.empty((2, len(half)))
+        sums[self.order] = np.fft.irfft(circle * self.value_hat)[: len(half)]
+        turns[self.order] = np.fft.irfft(circle * self.slope_hat)[: len(half)]
+        return (
+            np.concatenate([sums, self.edge_value @ folded]),
+            np.concatenate(
+                [
+                    turns[:, None] * self.tangents,
+                    self.edge_slope @ (folded[:, None] * self.neurons),
+                ]
+            ),
+        )
+
+
+class SphereSums:
+    """On S^2, by spherical harmonics, the neurons first among the half stations.
+
+    series : k_l of the kernel, and the error of its value; budget : bytes that may be kept
+    """
+
+    def __init__(
+        self, parity: int, half: Array, series: tuple[Array, float], budget: float
+    ) -> None:
+        coefficients, error = series
+        self.half, self.parity, degree = half, parity, len(coefficients) - 1
+        self.order, self.lower = orders(degree, parity), orders(degree - 1, -parity)
+        factors = coefficients[[n for n, _ in self.order]]
+        self.factors = np.concatenate([factors, factors])
+        self.gradients = gradients(self.order, self.lower)
+        count = 2 * 8 * len(half) * (len(self.order) + len(self.lower))
+        self.table_bytes = count if count <= budget else 0
+        self.kept: list[tuple[Array, Array]] | None = None
+        self.description = f"spherical harmonics to degree {degree}, accurate to {error:.0e}"
+        if count <= budget:
+            self.kept = [self._tile(tile) for tile in _tiles(half)]
+        else:
+            self.description += ", computed again every step"
+            _say_computed_again("spherical harmonics", count)
+
+    def __call__(self, folded: Array) -> tuple[Array, Array]:
+        """(m,), (m, d) at the half stations, of folded outer weights."""
+        moments = np.zeros(len(self.factors))
+        for tile, (values, _) in self._made(len(folded)):
+            own = folded[tile]
+            moments += own @ values[: len(own)]
+        moments *= self.factors
+        real, imaginary = moments.reshape(2, -1)
+        moved = [each @ (real - 1j * imaginary) for each in self.gradients]
+        columns = np.stack([np.concatenate([each.real, -each.imag]) for each in moved], axis=1)
+        made = self._made(len(self.half))
+        parts = [(values @ moments, slopes @ columns) for _, (values, slopes) in made]
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def _made(self, count: int) -> Iterator[tuple[slice, tuple[Array, Array]]]:
+        """The tiles that hold the first so many stations."""
+        for k, tile in enumerate(_tiles(self.half[:count])):
+            yield tile, self._tile(tile) if self.kept is None else self.kept[k]
+
+    def _tile(self, rows: slice) -> tuple[Array, Array]:
+        v = self.half[rows]
+        return _real(harmonics(v, self.order)), _real(harmonics(v, self.lower))
+
+
+def _say_computed_again(what: str, count: int) -> None:
+    warnings.warn(
+        f"population data on such a grid: {what} of {size(count)} are computed again at every "
+        'step; data.kind = "sampled" costs less',
+        Notice,
+        stacklevel=4,
+    )
+
+
+def _tiles(points: Array) -> list[slice]:
+    return [slice(i, i + TILE_ROWS) for i in range(0, len(points), TILE_ROWS)]
+
+
+def _real(values: NDArray[np.complex128]) -> Array:
+    """(points, 2 columns): real parts, then imaginary ones."""
+    return np.concatenate([values.real, values.imag], axis=1)
+
+
+def short_series(kernel: RemainderKernel) -> tuple[Array, float] | None:
+    """k_l up to the degree where the series is `ACCURATE`, and its error; None where none is."""
+    c = np.cos(np.linspace(0.0, np.pi, 801))
+    value, slope = kernel(c)
+    for degree in DEGREES:
+        series = legendre_series(lambda x: kernel(x)[0], degree)
+        error = float(np.abs(legval(c, series) - value).max())
+        slope_error = float(np.abs(legval(c, legder(series)) - slope).max())
+        scales = max(1.0, float(np.abs(value).max())), max(1.0, float(np.abs(slope).max()))
+        if error <= ACCURATE[0] * scales[0] and slope_error <= ACCURATE[1] * scales[1]:
+            return series, error
+    return None
+
+
+@dataclass(frozen=True)
+class RemainderKernel:
+    """kappa(c) - linear^2 c - constant^2 of an activation, its even or odd part, and the slope.
+
+    whole : where all of it has that parity
+    """
+
+    activation: Activation
+    kernel: DualKernel
+    parity: int
+    whole: bool
+
+    def __call__(self, c: Array) -> tuple[Array, Array]:
+        """Value and slope at correlations c."""
+        value, slope = self._remainder(c)
+        if self.whole:
+            return value, slope
+        mirrored, mirrored_slope = self._remainder(-c)
+        return (
+            0.5 * (value + self.parity * mirrored),
+            0.5 * (slope - self.parity * mirrored_slope),
+        )
+
+    def _remainder(self, c: Array) -> tuple[Array, Array]:
+        sigma = self.activation
+        value = self.kernel.value(c) - sigma.linear**2 * c - sigma.constant**2
+        return value, self.kernel.slope(c) - sigma.linear**2
+
+
+def remainder_kernels(sigma: Activation) -> list[RemainderKernel]:
+    """One for every parity that the parts of an activation have."""
+    parities = sorted({part.parity for part in sigma.parts})
+    kernel = DualKernel(sigma)
+    return [RemainderKernel(sigma, kernel, parity, len(parities) == 1) for parity in parities]
+
+
+def matrix_bytes(half: Array, neurons: Array) -> int:
+    """Of the matrices of a kernel and its slope."""
+    return 2 * 8 * len(half) * len(neurons)
+
+
+def kernel_sums(
+    activation: Activation, chart: Chart, half: Array, neurons: Array, way: Way
+) -> list[KernelSums]:
+    """The sums for every kernel of an activation. way : "auto", "direct" or "transform"."""
+    kernels = remainder_kernels(activation)
+    if not kernels:
+        return []
+    budget = KERNEL_BYTES / len(kernels)
+    if way != "direct" and chart.dimension == 2 and chart.keeps_angles:
+        return [CircleSums(kernel, half, neurons) for kernel in kernels]
+    beyond = matrix_bytes(half, neurons) > budget
+    if chart.dimension == 3 and (way == "transform" or (way == "auto" and beyond)):
+        series = [short_series(kernel) for kernel in kernels]
+        if all(series):
+            pairs = zip(kernels, series, strict=True)
+            return [SphereSums(kernel.parity, half, each, budget) for kernel, each in pairs if each]
+    if way == "transform":
+        raise InputError(
+            f'solver.interaction = "transform" with network.activation = "{activation.name}", '
+            f"d = {chart.dimension}: it takes d = 2 with isotropic data or "
+            'solver.coordinates = "whitened", and smooth activations in d = 3; give "auto"'
+        )
+    return [MatrixSums(kernel, half, neurons, budget) for kernel in kernels]
