@@ -62,15 +62,23 @@ def sphere_dims(layout: Layout) -> tuple[str, ...]:
 
 def field_dims(layout: AnyLayout, name: str, axes: int) -> tuple[str, ...]:
     """Names of the axes of a field that has so many."""
+    if declared := quantity_of(name, "field").dims:
+        return declared
     if isinstance(layout, Layout):
         return (*sphere_dims(layout), "a")[:axes]
-    return quantity_of(name, "field").dims or ("replica", "neuron", "axis")[:axes]
+    return ("replica", "neuron", "axis")[:axes]
+
+
+def lives_on_a(layout: AnyLayout, name: str, axes: int) -> bool:
+    """Whether the last axis of a field is that of the outer weights."""
+    return isinstance(layout, Layout) and field_dims(layout, name, axes)[-1] == "a"
 
 
 def field_shape(layout: AnyLayout, name: str, on_a: bool, count: int) -> tuple[int, ...]:
     """Lengths of the axes of a field; `count` cells of a, where it lives on them (`on_a`)."""
     if isinstance(layout, Layout):
-        return (*layout.cell_volume.shape, *((count,) if on_a else ()))
+        cells = () if quantity_of(name, "field").dims else layout.cell_volume.shape
+        return (*cells, *((count,) if on_a else ()))
     lengths = {"replica": layout.replicas, "neuron": layout.width, "axis": layout.dimension}
     return tuple(lengths[dim] for dim in quantity_of(name, "field").dims or ("replica", "neuron"))
 
