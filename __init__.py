@@ -8,7 +8,9 @@ if TYPE_CHECKING:  # what editors and type checkers read
     from .api import compare as compare
     from .api import converge as converge
     from .api import open as open
+    from .api import resume as resume
     from .api import solve as solve
+    from .api import sweep as sweep
     from .api import verify as verify
     from .io.comparison import Comparison as Comparison
     from .io.convergence import Convergence as Convergence
@@ -29,7 +31,9 @@ else:  # what runs; tests/test_facade.py holds the two equal
         "compare": ".api",
         "converge": ".api",
         "open": ".api",
+        "resume": ".api",
         "solve": ".api",
+        "sweep": ".api",
         "verify": ".api",
         "Comparison": ".io.comparison",
         "Convergence": ".io.convergence",

@@ -5,15 +5,18 @@ run = bnflow.solve({"network": {"activation": "erf"}})  # in memory
 run = bnflow.solve(data=(x, y))                         # one's own rows
 run = bnflow.solve(data=x, target=lambda x: x[:, 0] ** 2)
 run = bnflow.open("runs/first")
+run = bnflow.resume("runs/first", until=20.0)
 bnflow.compare("runs/first", "runs/second").summary()   # how far apart two runs of one problem are
 bnflow.converge("config.toml").summary()   # observed orders and error bars, from coarser grids
+bnflow.sweep("config.toml", "runs/sweep", grid={"network.gain": [1, 2]}, seeds=8).summary()
 bnflow.verify("quick").passed              # known answers, on this machine
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -28,10 +31,16 @@ from .io.bar import Bar
 from .io.comparison import Comparison, compare_runs
 from .io.convergence import Convergence, convergence
 from .io.datafile import read_table
-from .io.health import describe_folder
+from .io.halt import Halt
+from .io.health import Finding as HealthFinding
+from .io.health import examine
 from .io.job import Callback, Job, Progress
+from .io.pack import pack as pack_run
 from .io.run import SHADOW, Run
 from .io.store import is_run
+from .io.sweep import Sweep, is_sweep
+from .io.sweeping import Report as SweepReport
+from .io.sweeping import Worker
 from .kernels.errors import InputError, Notice
 from .pde.config import Config, load_config
 from .pde.config.data import FileData
@@ -43,6 +52,7 @@ from .pde.network.table import Table
 from .pde.particles.session import NeuronPlan
 from .pde.refinement import LEAST_LEVELS, refinement, sessions
 from .pde.session import AnySession, Plan, plan_of, prepare
+from .pde.sweep import Index, Point
 from .pde.verification import CHECKS, Check, Finding, Level, Result, Verification, at_most
 from .pde.verification import verify as verify_checks
 
@@ -60,6 +70,7 @@ def solve(
     callback: Callback | None = None,
     interrupt: Literal["return", "raise"] = "return",
     shadow_particles: int | None = None,
+    max_minutes: float | None = None,
     **overrides: Any,
 ) -> Run:
     """Train the network of a configuration.
@@ -76,10 +87,12 @@ def solve(
         (n_a,), broadcasting: the density at the start with respect to dS(v) da
     progress : True for a bar, or an object that is told every step
     callback : called with the `Frame` of every saved time: .time, .step, .fields, .diagnostics
-    interrupt : what Ctrl-C does once a time is saved: "return" the run so far, with the status
-        "stopped", or "raise" KeyboardInterrupt; on disk the same call goes on from there
+    interrupt : what Ctrl-C does once the step is done and stored: "return" the run so far, with the
+        status "stopped", or "raise" KeyboardInterrupt; on disk the same call goes on from there.
+        SIGTERM stops a run likewise, and then the program
     shadow_particles : of a run on a grid, solve the same problem by so many neurons too, into
         out/shadow; `Run.shadow` is the comparison, which out/shadow.json holds as well
+    max_minutes : of wall time, after which the run stops at its next step, stored, to be resumed
     overrides : tables, as time={"end": 2.0}, or dotted keys, as **{"time.end": 2.0}
 
     Raises InputError for a mistake in the configuration, the data or the folder, and
@@ -94,10 +107,63 @@ def solve(
     if neurons is not None and beside is not None:
         _stored(beside, neurons)  # refuses another shadow before the run is computed
     display = Bar() if progress is True else progress or None
-    run = _solved(settings, given, folder, display, callback, interrupt)
+    halt = Halt(max_minutes)
+    run = _solved(settings, given, folder, display, callback, interrupt, halt)
     if neurons is not None and run.status == "complete":
-        _add_shadow(run, _solved(neurons, given, beside, display, None, interrupt))
+        _add_shadow(run, _solved(neurons, given, beside, display, None, interrupt, halt))
     return run
+
+
+def resume(
+    path: str | PathLike[str],
+    until: float | None = None,
+    *,
+    data: Any = None,
+    target: Function | None = None,
+    initial_density: Function | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
+    interrupt: Literal["return", "raise"] = "return",
+    max_minutes: float | None = None,
+    **given: Any,
+) -> Run:
+    """Go on with a stored run, bitwise as if it had never stopped.
+
+    path : folder of the run
+    until : a later time.end; a finished run goes on, too. None keeps the one of the run
+    data, target, initial_density, given : the same that the run was given from Python, and which no
+        file holds
+    The other arguments : as in `solve`
+
+    Raises InputError where there is no run, it is further than `until`, or its rows have changed.
+    """
+    run = open(path)
+    if run.path is None or not run.path.is_dir():
+        raise InputError(f"{path} is one file, by bnflow pack, and cannot go on; its folder can")
+    config = load_config(run.settings, base=_base(run))
+    end = config.time.end if until is None else until
+    if end < config.time.end:
+        raise InputError(
+            f"until = {end:g}: {path} is a run to time.end = {config.time.end:g}; give a later time"
+        )
+    return solve(
+        config,
+        run.path,
+        data=data,
+        target=target,
+        initial_density=initial_density,
+        progress=progress,
+        callback=callback,
+        interrupt=interrupt,
+        max_minutes=max_minutes,
+        **{"time.end": end, **given},
+    )
+
+
+def _base(run: Run) -> Path:
+    """The folder that the relative paths of a stored configuration start from."""
+    path = run.provenance.get("data_path")
+    return Path(run.provenance.get("config_base") or (Path(path).parent if path else "."))
 
 
 def _solved(
@@ -107,6 +173,7 @@ def _solved(
     display: Progress | None,
     callback: Callback | None,
     interrupt: Literal["return", "raise"],
+    halt: Halt,
 ) -> Run:
     """The run of a configuration: computed, continued, or opened where it is complete."""
     stored = None if out is None else _stored(out, settings)
@@ -120,7 +187,7 @@ def _solved(
         stored.given = given
         return stored
     with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
-        job = Job(prepare(settings, given), given.table, display, callback, interrupt)
+        job = Job(prepare(settings, given), given.table, display, callback, interrupt, halt)
         run = job.run(out, stored is not None)
     run.given = given
     return run
@@ -185,6 +252,80 @@ def converge(
     return convergence(runs)
 
 
+def sweep(
+    config: Source = None,
+    out: str | PathLike[str] | None = None,
+    *,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    zip: Mapping[str, Sequence[Any]] | None = None,
+    seeds: int | None = None,
+    jobs: int = 1,
+    index: Index = None,
+    progress: Progress | bool | None = None,
+    report: SweepReport | None = None,
+    **overrides: Any,
+) -> Sweep:
+    """Solve many configurations: what is complete is skipped, what was interrupted goes on.
+
+    config : as in `solve`, with or without a table [sweep]; or the folder of a sweep
+    out : folder of the sweep; the same call works on it again, and several may at once
+    grid, zip : keys and their values: every combination, or side by side; they take the place of
+        the config's
+    seeds : every point so often, with run.seed counted up (and data.seed, where rows are drawn)
+    jobs : processes, each with one run at a time
+    index : of the one point to solve, from 0, for job arrays; (i, m): every m-th from i
+    progress : of every run, as in `solve`, with one job; report : called after every point
+
+    A point that fails leaves a note, `Sweep.failure`, and the others go on; Ctrl-C is raised once
+    the runs that go are stored. Raises InputError, before anything is computed, where a point is no
+    configuration.
+    """
+    found = _declared(config, out, {"grid": grid, "zip": zip, "seeds": seeds}, overrides)
+    if jobs < 1:
+        raise InputError(f"jobs = {jobs}; give the number of processes, 1 or more")
+    todo = found.chosen(index)
+    display = Bar() if progress is True else progress or None
+
+    def solved(point: Point, place: Path) -> Run:
+        return solve(point.config, place, progress=display, interrupt="raise")
+
+    worker = Worker(found, solved, report)
+    if jobs > 1 and len(todo) > 1:
+        worker.deal(todo, jobs, _alone)
+    else:
+        worker.work(todo)
+    return found
+
+
+def _declared(
+    config: Source, out: str | PathLike[str] | None, lists: Mapping[str, Any], overrides: Any
+) -> Sweep:
+    """The sweep that was asked for, declared in its folder."""
+    given = {name: value for name, value in lists.items() if value is not None}
+    for name in ("data", "target", "initial_density"):
+        if name in overrides and not isinstance(overrides[name], Mapping):
+            raise InputError(
+                f"a sweep has no {name} from Python, which its files cannot hold; give a table, as "
+                f"a config has it, or call bnflow.solve({name}=..) in a loop"
+            )
+    if isinstance(config, str | PathLike) and is_sweep(Path(config)):
+        if out is not None or given or overrides:
+            raise InputError(
+                f"{config} is a sweep and has its configuration; give no other with it"
+            )
+        return Sweep.open(Path(config))
+    if out is None:
+        raise InputError("a sweep needs a folder: give out, as out='runs/sweep'")
+    tables = {f"sweep.{name}": value for name, value in given.items()}
+    return Sweep.of(load_config(config, {**_dotted(overrides), **tables}), Path(out))
+
+
+def _alone(place: Path) -> list[str]:
+    """The command that runs one config; -P: the folder that it stands in is no import path."""
+    program = [sys.executable, "-P", "-m", __name__.partition(".")[0]]
+    return [*program, "run", "-", "--out", str(place), "--quiet"]
+
+
 def verify(
     level: Level = "standard",
     backend: str = "auto",
@@ -215,9 +356,19 @@ def dry_run(config: Source = None, **overrides: Any) -> Cost:
         return cost(_session(config, overrides))
 
 
-def health(path: str | PathLike[str]) -> list[str]:
-    """What a run's folder holds, what of it reads, and from where it can go on."""
-    return describe_folder(Path(path))
+def pack(path: str | PathLike[str], file: str | PathLike[str]) -> Run:
+    """Copy a run, every snapshot verified, into one self-contained file; returns it, opened.
+
+    Raises InputError where a snapshot is damaged or missing, or the file exists.
+    """
+    open(path)  # says what is there, where it is not a run
+    pack_run(Path(path), Path(file))
+    return open(file)
+
+
+def health(path: str | PathLike[str]) -> list[HealthFinding]:
+    """What a run holds, file by file, what of it reads, and from where it can go on."""
+    return examine(Path(path))
 
 
 def _settings(
@@ -237,8 +388,14 @@ def _settings(
     rows = None if "data" in tables else data
     function = None if "target" in tables else target
     if rows is None and function is None and density is None:
-        return load_config(config, changes), Given()
-    return configured(config, changes, rows, function, density)
+        settings, given = load_config(config, changes), Given()
+    else:
+        settings, given = configured(config, changes, rows, function, density)
+    if settings.sweep is not None:
+        raise InputError(
+            "the config has a [sweep], it is many runs: bnflow sweep, bnflow.sweep(..)"
+        )
+    return settings, given
 
 
 def _session(config: Source, overrides: Mapping[str, Any]) -> AnySession:

@@ -24,19 +24,25 @@ INTERRUPTED = 130  # as shells report it, where there is nothing to resume
 
 VERBS = {
     "run": "solve a config; the same command continues an unfinished run",
+    "resume": "go on with a stored run, or to a later end",
     "info": "what a run is and what it measured",
     "plot": "figures of a run",
+    "movie": "a run in motion, as GIF or MP4",
+    "report": "one HTML file on a run: results, audits in words, figures",
+    "export": "a run as NetCDF, CSV or VTK",
+    "pack": "a run as one self-contained file",
+    "cite": "BibTeX of the methods and papers that a run used",
     "compare": "how far apart two runs of one problem are",
     "converge": "observed orders and error bars of a config, from grids that halve",
+    "sweep": "many configs: grids, lists, seeds; what is complete is skipped",
+    "sweep-table": "what the runs of a sweep found, side by side",
+    "sweep-plot": "curves and phase diagrams of a sweep",
     "verify": "hold the solver against known answers, on this machine",
     "doctor": "this machine, the cost of a config, the health of a run",
     "schema": "every key of a config: type, default, allowed values, meaning",
     "examples": "list, print or copy the packaged examples",
 }
-LATER_VERBS = (
-    *("resume", "movie", "report", "export", "pack", "sweep"),
-    *("sweep-table", "sweep-plot", "study", "depth", "bench", "cite"),
-)
+LATER_VERBS = ("study", "depth", "bench")
 
 _DESCRIPTION = f"""\
 bnflow {__version__}: how batch-normalized networks of infinite width train.
@@ -81,7 +87,7 @@ def _dispatch(arguments: list[str]) -> int:
         return DONE
     if verb not in VERBS:
         raise Misuse(_no_verb(verb))
-    module = import_module(f".{verb}", __name__)
+    module = import_module(f".{verb.replace('-', '_')}", __name__)
     parser = Parser(prog=f"bnflow {verb}", summary=VERBS[verb])
     module.add_arguments(parser)
     parsed = parser.parse(rest)
@@ -115,6 +121,6 @@ def _no_verb(verb: str) -> str:
 
 
 def _verb_list() -> str:
-    lines = [f"  {verb:<10}{summary}" for verb, summary in VERBS.items()]
+    lines = [f"  {verb:<13}{summary}" for verb, summary in VERBS.items()]
     later = f"\nreserved, not yet available: {', '.join(LATER_VERBS)}"
     return "\n".join([*lines, "", "bnflow VERB --help explains a verb.", later.lstrip("\n")])

@@ -8,31 +8,20 @@ import sys
 from pathlib import Path
 
 from . import DONE, STOPPED
-from .parser import Misuse
+from .parser import Misuse, add_config, config_source
 from .plot import ENDINGS
 from .progress import progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "config", nargs="?", help="a TOML file, or the name of a packaged example [circle-teacher]"
-    )
+    add_config(parser, of=" of the finest")
     parser.add_argument(
         "--levels",
         type=int,
         default=3,
         metavar="K",
         help="grids, the config's being the finest; 3 or more [3]",
-    )
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        metavar="KEY=VALUE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="change keys of the finest, as solver.cells=128; give CONFIG before this",
     )
     parser.add_argument(
         "--out",
@@ -51,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise Misuse(f"-o {path}: the name must end in {', '.join(ENDINGS)}")
     from ..pde.config import load_config
 
-    config = load_config(arguments.config, arguments.overrides)
+    config = load_config(config_source(arguments), arguments.overrides)
     from .. import api
 
     shown = progress(quiet=arguments.quiet)

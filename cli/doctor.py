@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .. import __version__
-from . import DONE
+from . import DONE, UNVERIFIED
 
 _LIBRARIES = ("numpy", "scipy", "h5py", "matplotlib", "pydantic")
 
@@ -16,23 +16,30 @@ _LIBRARIES = ("numpy", "scipy", "h5py", "matplotlib", "pydantic")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "subject", nargs="?", metavar="CONFIG|DIR", help="a config or a run [this machine]"
+        "subject", nargs="?", metavar="CONFIG|DIR", help="a config, or a run [this machine]"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings."""
-    print("\n".join(_findings(arguments.subject)))
+    """Print the findings; exit code 5 where a stored run has something wrong."""
+    subject = arguments.subject
+    if subject is not None and _is_stored(Path(subject)):
+        from .. import api
+
+        findings = api.health(subject)
+        print("\n".join(map(str, findings)))
+        return UNVERIFIED if any(finding.bad for finding in findings) else DONE
+    print("\n".join(_machine() if subject is None else _plan(subject)))
     return DONE
 
 
-def _findings(subject: str | None) -> list[str]:
-    if subject is None:
-        return _machine()
-    from .. import api
+def _is_stored(path: Path) -> bool:
+    """A folder, or an HDF5 file: not a configuration."""
+    return path.is_dir() or (path.is_file() and path.open("rb").read(4) == b"\x89HDF")
 
-    if Path(subject).is_dir():
-        return list(api.health(subject))
+
+def _plan(subject: str) -> list[str]:
+    from .. import api
     from ..pde.config import load_config
 
     return list(api.plan(load_config(subject)).lines())

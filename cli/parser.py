@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import tomllib
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 
 class Misuse(Exception):
@@ -28,3 +31,38 @@ class Parser(argparse.ArgumentParser):
             return self.parse_args(arguments)
         except SystemExit:
             return None
+
+
+def add_config(parser: argparse.ArgumentParser, also: str = "", of: str = "") -> None:
+    """Declare what every verb has that runs configs: CONFIG and --set.
+
+    also : what else CONFIG may be; of : whose keys are changed
+    """
+    kinds = f"a TOML file, - for standard input, {also}or a packaged example [circle-teacher]"
+    parser.add_argument("config", nargs="?", metavar="CONFIG", help=kinds)
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        metavar="KEY=VALUE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help=f"change keys{of}, as time.end=10 solver.scheme=upwind; give CONFIG before this",
+    )
+
+
+def config_source(arguments: argparse.Namespace) -> str | dict[str, Any] | None:
+    """CONFIG, as `load_config` takes it."""
+    name: str | None = arguments.config
+    if name != "-":
+        return name
+    try:
+        return tomllib.load(sys.stdin.buffer)
+    except ValueError as error:
+        raise Misuse(f"standard input: {error}; a config is TOML") from None
+
+
+def config_name(arguments: argparse.Namespace) -> str:
+    """What a folder is named after, where none is given."""
+    name = arguments.config or "circle-teacher"
+    return "stdin" if name == "-" else Path(name).stem

@@ -40,7 +40,7 @@ class Plain(Silent):
     def __init__(self, stream: TextIO) -> None:
         """Write to this stream."""
         self._stream = stream
-        self._last = ""
+        self._untold: dict[float, str] = {}  # steps that may yet be told as saved
         self._due = 0.0
 
     def start(self, problem_text: str, t: float, end: float) -> None:
@@ -53,15 +53,16 @@ class Plain(Silent):
     def step(self, t: float, step: int, dt: float, risk: float, defect: float) -> None:
         """Show a step, if the last line is two seconds old."""
         super().step(t, step, dt, risk, defect)
-        self._last = figures(t, step, dt, risk, defect)
+        self._untold[t] = figures(t, step, dt, risk, defect)
         now = time.monotonic()
         if now >= self._due:
             self._due = now + PLAIN_INTERVAL
-            self._print(f"{self._last}  left {self._left(now)}")
+            self._print(f"{self._untold[t]}  left {self._left(now)}")
 
     def saved(self, t: float) -> None:
-        """Show that time t was saved."""
-        self._print(f"{self._last or f't {t:.4g}'}  saved")
+        """Show that time t was saved, which may be some steps ago."""
+        self._print(f"{self._untold.get(t, f't {t:.4g}')}  saved")
+        self._untold = {later: line for later, line in self._untold.items() if later > t}
 
     def _left(self, now: float) -> str:
         done = self.reached - self._t0

@@ -83,7 +83,8 @@ class Comparison:
     risk_difference : (times, pairs) R_A - R_B
     rms_difference, max_difference : (times, pairs) of |f_A - f_B| over the inputs
     scale : (times,) RMS of f_B over the inputs
-    distance : (times,) W2 between the laws; None where it has no meaning or POT is not installed
+    distance : (times,) W2 between the laws, NaN where one of them is not stored; None where it has
+        no meaning or POT is not installed
     distance_error : (times,) what W2 is off by at most, since large laws are condensed
     remarks : what a reader must know, a line each
     """
@@ -304,19 +305,21 @@ def _distances(a: Run, b: Run, times: Array) -> tuple[Array | None, Array | None
         missing = 'no W2: POT is not installed; pip install POT, or "bnflow[analysis]"'
         warnings.warn(missing, Notice, stacklevel=4)
         return None, None, [missing]
-    apart, off = [], []
+    apart, off = np.full((2, len(times)), np.nan)
     rescaled = distance.is_rescaled(a) or distance.is_rescaled(b)
-    for t in times:
+    for row, t in enumerate(times):
+        if not (a.stores(t) and b.stores(t)):
+            continue
         laws = distance.cloud(a, t, rescaled), distance.cloud(b, t, rescaled)
-        apart.append(distance.wasserstein(*laws))
-        off.append(laws[0].error + laws[1].error)
+        apart[row] = distance.wasserstein(*laws)
+        off[row] = laws[0].error + laws[1].error
     law = "(v, a, gamma, beta)" if rescaled else "(v, a)"
     remarks = [f"W2 over {f'{law}, v whitened' if normalised else '(w, a)'}"]
-    if max(off):
+    if (worst := np.nanmax(off, initial=0.0)) > 0:
         points = f"{distance.MOST_POINTS:,}"
         remarks[0] += f"; laws of more than {points} points are condensed: off by at most"
-        remarks[0] += f" {max(off):.2g}"
-    return np.array(apart), np.array(off), remarks
+        remarks[0] += f" {worst:.2g}"
+    return apart, off, remarks
 
 
 def _with_error(band: Band) -> list[str]:

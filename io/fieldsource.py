@@ -1,19 +1,25 @@
-"""Where the fields of a run are read from: memory, or snapshots that are checked first.
+"""Where the fields of a run are read from: memory, one file, or snapshots, checked first.
 
-A missing snapshot reads as NaN through the view, without an error; so before the first field is
-read, every snapshot must exist, and each must carry the digest that the view lists for it.
+A missing snapshot reads as NaN through the view, without an error; so a field is read from its own
+snapshot, which must exist and carry the digest that the view lists. Before the first one is read,
+missing snapshots are told.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ..kernels.errors import InputError
-from ..pde.frame import Array, Frame
+import numpy as np
+
+from ..kernels.errors import InputError, Notice
+from ..pde.frame import AnyLayout, Array, Frame
+from .netcdf import read_strings
 from .safefile import reading_h5
 from .snapshot import read_field
+from .trajectory import Trajectory
 
 
 class FieldSource(Protocol):
@@ -41,33 +47,60 @@ class SnapshotFields:
     def __init__(self, folder: Path, sources: Sequence[str], digests: Sequence[str]) -> None:
         """Snapshots relative to the folder, and the digests that they must carry."""
         self._folder, self._sources, self._digests = folder, tuple(sources), tuple(digests)
-        self._checked = False
+        self._looked = False
+        self._last: tuple[tuple[str, int], Array] | None = None
 
     def read(self, name: str, row: int) -> Array:
-        """See `FieldSource`."""
-        if not self._checked:
-            self._check()
-            self._checked = True
+        """See `FieldSource`. The last field is kept: a figure asks for it several times."""
+        if self._last is None or self._last[0] != (name, row):
+            self._last = (name, row), self._read(name, row)
+        return self._last[1].copy()
+
+    def _read(self, name: str, row: int) -> Array:
+        if not self._looked:
+            self._looked = True
+            self._tell_missing()
         path = self._folder / self._sources[row]
+        if not path.is_file():
+            raise InputError(
+                f"{path} is missing: restore it from a copy, or see bnflow doctor {self._folder}"
+            )
         try:
             return read_field(path, name, self._digests[row])
         except OSError as error:
             raise _damaged(path, error) from None
 
-    def _check(self) -> None:
-        for source, digest in zip(self._sources, self._digests, strict=True):
-            path = self._folder / source
-            if not path.is_file():
-                raise InputError(
-                    f"{path} is missing: restore it, or delete {self._folder} and run again"
-                )
-            try:
-                with reading_h5(path) as file:
-                    found = str(file.attrs["digest"])
-            except OSError as error:
-                raise _damaged(path, error) from None
-            if found != digest:
-                raise _damaged(path, "it is not the snapshot that the view lists")
+    def _tell_missing(self) -> None:
+        missing = [source for source in self._sources if not (self._folder / source).is_file()]
+        if missing:
+            warnings.warn(
+                f"{self._folder / missing[0]} is missing ({len(missing)} of {len(self._sources)} "
+                "snapshots): what is there is read",
+                Notice,
+                stacklevel=5,
+            )
+
+
+class PackedFields:
+    """Fields in the one file that `bnflow pack` made."""
+
+    def __init__(self, path: Path, trajectory: Trajectory, layout: AnyLayout) -> None:
+        """The file, and what it listed when it was opened."""
+        self._path, self._trajectory = path, trajectory
+        self._first = trajectory.a_span(layout)[0]
+
+    def read(self, name: str, row: int) -> Array:
+        """See `FieldSource`."""
+        listed = self._trajectory
+        start = int(listed.a_first[row]) - self._first
+        own = (slice(start, start + int(listed.a_count[row])),) if listed.fields[name] else ()
+        try:
+            with reading_h5(self._path) as file:
+                if read_strings(file, "digest") != listed.digest:
+                    raise OSError("it has changed since it was opened")
+                return np.asarray(file[name][(row, ..., *own)], float)
+        except OSError as error:
+            raise _damaged(self._path, error) from None
 
 
 def _damaged(path: Path, why: object) -> InputError:

@@ -71,16 +71,20 @@ def field_dims(layout: AnyLayout, name: str, axes: int) -> tuple[str, ...]:
     return cells[:axes]
 
 
+def lives_on_a(layout: AnyLayout, name: str, axes: int) -> bool:
+    """Whether the last axis of a field is that of the outer weights."""
+    return isinstance(layout, Layout) and field_dims(layout, name, axes)[-1] == "a"
+
+
 def field_shape(layout: AnyLayout, name: str, on_a: bool, count: int) -> tuple[int, ...]:
     """Lengths of the axes of a field; `count` cells of a, where it lives on them (`on_a`)."""
     declared = quantity_of(name, "field").dims
-    if isinstance(layout, Layout) and not declared:
-        return (*layout.cell_volume.shape, *((count,) if on_a else ()))
-    lengths = {"axis": layout.dimension}
     if isinstance(layout, Layout):
-        lengths["tracer"] = layout.tracers
+        if not declared:
+            return (*layout.cell_volume.shape, *((count,) if on_a else ()))
+        lengths = {"axis": layout.dimension, "tracer": layout.tracers, "a": count}
     else:
-        lengths |= {"replica": layout.replicas, "neuron": layout.width}
+        lengths = {"replica": layout.replicas, "neuron": layout.width, "axis": layout.dimension}
     return tuple(lengths[dim] for dim in declared or NEURON_DIMS[:2])
 
 

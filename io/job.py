@@ -5,23 +5,25 @@ What a display of the progress is told is `Progress`; what a user's function is,
 
 from __future__ import annotations
 
-import errno
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from ..kernels.errors import InputError, Notice, NumericalFailure
+from ..kernels.errors import Notice, NumericalFailure
 from ..pde.frame import AnyLayout, Frame
 from ..pde.network.table import Table
 from ..pde.session import AnySession
 from ..pde.stepping.loop import Report
+from .halt import Halt
 from .provenance import collect
 from .run import Run
+from .selection import Selection
 from .store import Store
+from .writer import Writer
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Callback = Callable[[Frame], object]
 
 
@@ -51,10 +53,12 @@ class Job:
         progress: Progress | None = None,
         callback: Callback | None = None,
         interrupt: Literal["return", "raise"] = "raise",
+        halt: Halt | None = None,
     ) -> None:
         self.session, self.table, self.progress = session, table, progress
-        self.callback, self.interrupt = callback, interrupt
+        self.callback, self.interrupt, self.halt = callback, interrupt, halt or Halt()
         self.text = session.config.to_toml()
+        self._writer: Writer | None = None
 
     def run(self, out: Path | None, resume: bool) -> Run:
         """In memory where there is no folder."""
@@ -63,26 +67,30 @@ class Job:
     def in_memory(self) -> Run:
         """Solve, and keep every frame but for its restart state."""
         frames: list[Frame] = []
-        driver = self.session.driver(report=_reporter(self.progress))
+        driver = self.session.driver(report=self._tell)
         layout, status = self._layout(driver), "complete"
         try:
-            with _Shown(self.progress, self.session, driver.state.time):
+            with self._shown(driver):
                 for frame in driver.frames():
                     frames.append(replace(frame, restart={}))
-                    self._saved(frames[-1])
+                    self._called_back(frame)
+                    self._saved(frame.time)
+            self._halted(driver, "the run ends there")
         except KeyboardInterrupt:
             if self.interrupt == "raise" or not frames:
                 raise
             status = "stopped"
             _tell_interruption(frames[-1].time, "the run ends there")
+        status = "stopped" if driver.halted else status
         return Run.from_frames(layout, frames, self.text, self._provenance(), status)
 
     def on_disk(self, out: Path, resume: bool) -> Run:
         """Solve into a folder, or go on with the run that is there."""
         store, driver, last = self._opened(out, resume)
         try:
-            with store, _Shown(self.progress, self.session, driver.state.time):
+            with store, self._shown(driver):
                 self._fill(store, driver, last)
+            self._halted(driver, "the same call goes on from there")
         except KeyboardInterrupt:
             if self.interrupt == "raise" or not len(store.trajectory):
                 raise
@@ -91,84 +99,99 @@ class Job:
 
     def _opened(self, out: Path, resume: bool) -> tuple[Store, Any, int]:
         provenance = self._provenance()
+        selection = Selection.of(self.session.config)
         if resume:
-            store = Store.reopen(out, config_toml=self.text, provenance=provenance)
-            restart = store.last_restart()
-            driver = self.session.driver(restart, _reporter(self.progress))
+            store = Store.reopen(
+                out, config_toml=self.text, provenance=provenance, selection=selection
+            )
+            try:
+                restart = store.last_restart()
+                driver = self.session.driver(restart, self._tell)
+            except BaseException:
+                store.close("stopped")
+                raise
+            driver.recall(store.interim_log)
             return store, driver, -1 if restart is None else driver.state.step
-        driver = self.session.driver(report=_reporter(self.progress))
+        driver = self.session.driver(report=self._tell)
         layout = self._layout(driver)
-        store = Store.create(out, layout=layout, config_toml=self.text, provenance=provenance)
+        store = Store.create(
+            out,
+            layout=layout,
+            config_toml=self.text,
+            provenance=provenance,
+            selection=selection,
+        )
         return store, driver, -1
 
     def _fill(self, store: Store, driver: Any, last: int) -> None:
         try:
-            for frame in driver.frames():
-                if frame.step > last:
-                    _append(store, frame)
-                self._saved(frame)
+            with Writer(store) as writer:
+                self._writer = writer
+                for frame in driver.frames():
+                    if frame.step > last:
+                        writer.save(frame)
+                    self._called_back(frame)
         except NumericalFailure:
             store.close("failed")
             raise
+        finally:
+            self._written()
+        store.close("stopped" if driver.halted else "complete")
 
     def _layout(self, driver: Any) -> AnyLayout:
         session: Any = self.session  # a session and its own driver fit each other
         layout: AnyLayout = session.layout(driver.state)
         return layout
 
-    def _saved(self, frame: Frame) -> None:
+    @contextmanager
+    def _shown(self, driver: Any) -> Iterator[None]:
+        """Start and end of the progress display around a computation that can be stopped."""
+        driver.stop_when(self.halt.asked)
+        try:
+            if self.progress is not None:
+                end = self.session.config.time.end
+                self.progress.start(self.session.describe(), driver.state.time, end)
+            with self.halt.listening():
+                yield
+        finally:
+            if self.progress is not None:
+                self.progress.finish()
+
+    def _halted(self, driver: Any, then: str) -> None:
+        """Say so where a run was stopped on request; a signal is answered as Ctrl-C is."""
+        if driver.halted and self.interrupt == "return":
+            _tell_interruption(driver.state.time, then, self.halt.reason)
+            self.halt.deliver()
+        elif driver.halted and self.halt.signal is not None:
+            raise KeyboardInterrupt(self.halt.reason)
+
+    def _tell(self, report: Report) -> None:
+        """Pass a step on, and what has been written meanwhile."""
         if self.progress is not None:
-            self.progress.saved(frame.time)
-        if self.callback is not None:
+            self.progress.step(report.time, report.step, report.dt, report.risk, report.defect)
+        self._written()
+
+    def _written(self) -> None:
+        for time in () if self._writer is None else self._writer.written():
+            self._saved(time)
+
+    def _saved(self, time: float) -> None:
+        if self.progress is not None:
+            self.progress.saved(time)
+
+    def _called_back(self, frame: Frame) -> None:
+        if self.callback is not None and not frame.interim:
             self.callback(frame)
 
     def _provenance(self) -> dict[str, Any]:
         config = self.session.config
         made = collect(config.run.seed, self.session.flow.kernels.name, config.run.dtype)
+        made["config_base"] = str(config.base)
         if self.table is not None:
             made["data_digest"] = self.table.digest
             made["data_path"] = None if config.data_path is None else str(config.data_path)
         return made
 
 
-def _append(store: Store, frame: Frame) -> None:
-    try:
-        store.append(frame)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise  # what was saved is whole; the run goes on when there is room
-        raise InputError(
-            f"{store.path}: cannot write ({error.strerror or error}); what was saved is whole, "
-            "the same command goes on from there"
-        ) from None
-
-
-class _Shown:
-    """Start and end of the progress display around a computation."""
-
-    def __init__(self, progress: Progress | None, session: AnySession, time: float) -> None:
-        self.progress, self.session, self.time = progress, session, time
-
-    def __enter__(self) -> None:
-        if self.progress is not None:
-            self.progress.start(self.session.describe(), self.time, self.session.config.time.end)
-
-    def __exit__(self, *_: object) -> None:
-        if self.progress is not None:
-            self.progress.finish()
-
-
-def _tell_interruption(time: float, then: str) -> None:
-    warnings.warn(
-        f"interrupted; the last saved time is t = {time:.6g}, {then}", Notice, stacklevel=5
-    )
-
-
-def _reporter(progress: Progress | None) -> Any:
-    if progress is None:
-        return None
-
-    def tell(report: Report) -> None:
-        progress.step(report.time, report.step, report.dt, report.risk, report.defect)
-
-    return tell
+def _tell_interruption(time: float, then: str, why: str = "interrupted") -> None:
+    warnings.warn(f"{why}; the last saved time is t = {time:.6g}, {then}", Notice, stacklevel=5)

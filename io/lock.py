@@ -21,8 +21,14 @@ class Lock:
     """Held from construction to `release`."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock, or raise an `InputError` after half a second."""
-        self._descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        """Take the lock, or raise an `InputError`: at once, or after half a second."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            self._descriptor = os.open(folder / "lock", flags, 0o666)
+        except OSError as error:
+            raise InputError(
+                f"cannot write in {folder} ({error.strerror}): choose another, or copy the run"
+            ) from None
         for attempt in range(ATTEMPTS):
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

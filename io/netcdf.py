@@ -1,12 +1,13 @@
 """Named dimensions in HDF5, the way netCDF-4 has them, so that xarray opens what bnflow writes.
 
 A dimension is an HDF5 dimension scale; a variable has one attached on every axis. Every array of at
-least one axis is chunked and carries a fletcher32 checksum (a contiguous one would carry none), and
-NaN is its fill value where it is floating; texts are fixed-length UTF-8 scalars, because neither
-checksum covers variable-length strings, and carry their own sha256.
+least one axis is chunked and carries a fletcher32 checksum (a contiguous one would carry none); a
+single number lies in its object's header, which has a checksum of its own. NaN is the fill value of
+what is floating; texts are fixed-length UTF-8 scalars in their object's header, if they are not too
+long for it, because nothing covers variable-length strings, and carry their own sha256.
 
 Attributes of a variable: `long_name`, `units`, and `bnflow_role` in {coordinate, field, diagnostic,
-log, text}, from which a reader of any version sorts names that it does not know.
+log, text, stored}, from which a reader of any version sorts names that it does not know.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 from .schema import Quantity
 
 CHUNK_BYTES = 2**20
+HEADER_BYTES = 60_000  # what a header can hold: a little less than 2**16
+GZIP: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 BARE = "This is a netCDF dimension but not a netCDF variable."  # the mark that netCDF-4 prescribes
 
 
@@ -36,18 +39,50 @@ def dimension(group: Any, name: str, values: NDArray[Any] | int, quantity: Quant
 
 
 def variable(
-    group: Any, name: str, data: Any, dims: Sequence[str], quantity: Quantity, a_last: bool = False
+    group: Any,
+    name: str,
+    data: Any,
+    dims: Sequence[str],
+    quantity: Quantity,
+    a_last: bool = False,
+    gzip: bool = False,
 ) -> Any:
-    """Store `data` with its dimensions attached; `a_last` keeps the last axis whole in a chunk."""
+    """Store `data` with its dimensions attached.
+
+    a_last : keeps the last axis whole in a chunk; gzip : compresses, after a shuffle of the bytes
+    """
     array = np.asarray(data)
-    options: dict[str, Any] = {}
-    if array.ndim and array.size:
-        options = {"chunks": chunk_shape(array.shape, array.itemsize, a_last), "fletcher32": True}
-    if array.dtype.kind == "f":
-        options["fillvalue"] = np.nan
-    dataset = group.create_dataset(name, data=array, **options)
+    if array.ndim:
+        dataset = _arrayed(group, name, array, a_last, gzip)
+    else:
+        dataset = _alone(group, name, array)
     attach(group, dataset, dims)
     describe(dataset, quantity)
+    return dataset
+
+
+def _arrayed(group: Any, name: str, array: NDArray[Any], a_last: bool, gzip: bool) -> Any:
+    options: dict[str, Any] = {}
+    if array.size:
+        options = {"chunks": chunk_shape(array.shape, array.itemsize, a_last), "fletcher32": True}
+        if gzip:
+            options |= GZIP
+    if array.dtype.kind == "f":
+        options["fillvalue"] = np.nan
+    return group.create_dataset(name, data=array, **options)
+
+
+def _alone(group: Any, name: str, number: NDArray[Any]) -> Any:
+    """One value, in the header of its object: that is checksummed, a block of its own is not."""
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    if number.nbytes <= HEADER_BYTES:
+        plan.set_layout(h5py.h5d.COMPACT)
+    if number.dtype.kind == "f":
+        plan.set_fill_value(np.array(np.nan, number.dtype))
+    kind = h5py.h5t.py_create(number.dtype, logical=True)
+    space = h5py.h5s.create(h5py.h5s.SCALAR)
+    dataset = h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, plan))
+    dataset[()] = number
     return dataset
 
 
@@ -83,7 +118,7 @@ def chunk_shape(shape: Sequence[int], itemsize: int, a_last: bool) -> tuple[int,
 def write_text(group: Any, name: str, text: str, long_name: str) -> None:
     """Store a text as a fixed-length UTF-8 scalar beside its sha256."""
     raw = text.encode()
-    dataset = group.create_dataset(name, data=raw, dtype=h5py.string_dtype("utf-8", len(raw) or 1))
+    dataset = _alone(group, name, np.array(raw, h5py.string_dtype("utf-8", len(raw) or 1)))
     describe(dataset, Quantity(long_name, role="text"))
     dataset.attrs["sha256"] = hashlib.sha256(raw).hexdigest()
 

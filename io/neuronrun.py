@@ -37,8 +37,7 @@ class NeuronRun(Run):
 
     def particles(self, t: float) -> tuple[Array, Array, Array]:
         """Directions (replicas, neurons, d), a (replicas, neurons), mass (neurons,) at time t."""
-        row = self.index(t)
-        direction, a = (self._fields.read(name, row) for name in ("direction", "a"))
+        direction, a = (self._field(name, t) for name in ("direction", "a"))
         return direction, a, self.layout.neuron_mass
 
     def trajectories(self, k: int | None = None) -> tuple[Array, Array]:
@@ -65,9 +64,8 @@ class NeuronRun(Run):
         return self._of_affine("beta", t, 0.0)
 
     def _of_affine(self, name: str, t: float, otherwise: float) -> Array:
-        row = self.index(t)
         if self.rescaled:
-            return self._fields.read(name, row)
+            return self._field(name, t)
         return np.full((self.layout.replicas, self.layout.width), otherwise)
 
     def network(self, xt: Array, t: float, replica: int | None = None) -> Array:

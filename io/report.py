@@ -70,13 +70,18 @@ def summarise(run: Run) -> str:
         if "wall_time_s" in made:
             stamp.append(f"{made['wall_time_s']:.1f} s")
         lines.append(", ".join(str(item) for item in stamp if item))
+    table = ["".join(f"{cell:>13}" for cell in row) for row in rows(run)]
+    return "\n".join([*lines, "", *table, *_flow(run)])
+
+
+def rows(run: Run) -> list[list[str]]:
+    """The head of a table of the saved times, and a row of cells for each."""
     columns = {head: name for head, name in COLUMNS.items() if _has(run, name)}
-    lines += ["", "".join(f"{head:>13}" for head in ("t", "step", *columns))]
+    found = [["t", "step", *columns]]
     for row, (time, step) in enumerate(zip(run.time, run.step, strict=True)):
-        cells = [f"{time:.6g}", f"{step}"]
-        cells += [_cell(name, float(run.diagnostics[name][row])) for name in columns.values()]
-        lines.append("".join(f"{cell:>13}" for cell in cells))
-    return "\n".join([*lines, *_flow(run)])
+        cells = [_cell(name, float(run.diagnostics[name][row])) for name in columns.values()]
+        found.append([f"{time:.6g}", f"{step}", *cells])
+    return found
 
 
 def _flow(run: Run) -> list[str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -24,16 +24,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..kernels.errors import InputError
+from ..pde.config.text import some
 from ..pde.frame import AnyLayout, Array, Frame, Layout
-from .fieldsource import FieldSource, MemoryFields, SnapshotFields
+from .fieldsource import FieldSource, MemoryFields
 from .header import Header, a_axis, a_weight
-from .lock import is_held
+from .opening import opened
 from .prediction import network_output, whitened_inputs
 from .report import describe, information, summarise
 from .trajectory import Trajectory, record, table
-from .view import VIEW, is_run, read_folder
+from .view import is_run
 
 if TYPE_CHECKING:
+    import xarray
     from matplotlib.figure import Figure
 
     from ..pde.config import Config
@@ -112,19 +114,9 @@ class Run:
 
     @classmethod
     def from_directory(cls, path: str | Path) -> Run:
-        """The run in a folder, finished or not."""
-        folder = Path(path)
-        _refuse_other(folder)
-        try:
-            header, trajectory, status = read_folder(folder)
-        except OSError as error:
-            raise InputError(
-                f"the run in {folder} does not read ({error}): restore it from a copy, or run again"
-            ) from None
-        if status == "running" and not is_held(folder):
-            status = "stopped"
-        fields = SnapshotFields(folder, trajectory.source, trajectory.digest)
-        return cls._fitting(header)(header, trajectory, fields, status, folder)
+        """The run in a folder, finished or not, or in the one file that `bnflow pack` made."""
+        header, trajectory, fields, status = opened(Path(path))
+        return cls._fitting(header)(header, trajectory, fields, status, Path(path))
 
     @classmethod
     def from_frames(
@@ -136,7 +128,7 @@ class Run:
         status: str = "complete",
     ) -> Run:
         """A run that was never stored."""
-        trajectory = table([record(frame, layout) for frame in frames], layout)
+        trajectory = table([record(frame) for frame in frames], layout)
         header = Header(layout, config_toml, dict(provenance))
         return cls._fitting(header)(header, trajectory, MemoryFields(frames), status)
 
@@ -199,25 +191,59 @@ class Run:
 
     def density(self, t: float) -> Array:
         """rho at a saved time on the axis `a`: (2d, n, .., n, n_a)."""
-        row = self.index(t)
-        own = self._fields.read("rho", row)
-        start = int(self._trajectory.a_first[row]) - self._a_first
-        rho = np.zeros((*own.shape[:-1], len(self.a)))
-        rho[..., start : start + own.shape[-1]] = own
-        return rho
+        return self._on_axis(self._field("rho", t), t)
+
+    @property
+    def field_times(self) -> Array:
+        """The saved times whose density, or neurons, are stored: all, unless [output] says less."""
+        return self.time[self._trajectory.has("rho" if "rho" in self._trajectory.fields else "a")]
+
+    def stores(self, t: float) -> bool:
+        """Whether the density, or the neurons, of a saved time are stored."""
+        return bool(self.time[self.index(t)] in self.field_times)
 
     def signed_measure(self, t: float) -> Array:
         """m(v) = int a rho da, per Riemannian volume: (2d, n, .., n)."""
+        if self._instead("measure", t):
+            return self._field("measure", t)
         return np.asarray(self.density(t) @ (self.a * self.a_weight))
 
     def marginal(self, t: float) -> Array:
         """Law of the directions, int rho da, per Riemannian volume: (2d, n, .., n)."""
+        if self._instead("marginal", t):
+            return self._field("marginal", t)
         return np.asarray(self.density(t) @ self.a_weight)
 
     def outer_weights(self, t: float) -> Array:
         """Law of the outer weights, int rho dv, per unit a (per value, on a list): (n_a,)."""
+        if self._instead("a_law", t):
+            return self._on_axis(self._field("a_law", t), t)
         cells = self.layout.cell_volume.ravel()
         return np.asarray(cells @ self.density(t).reshape(len(cells), -1))
+
+    def _field(self, name: str, t: float) -> Array:
+        """A stored field at a saved time; one that is not stored is an error that says where."""
+        row = self.index(t)
+        if self._trajectory.has(name)[row]:
+            return self._fields.read(name, row)
+        times = some(self.field_times.tolist())
+        there = f"they are at t = {times} (run.field_times)" if times else "they are at none"
+        raise InputError(
+            f"the fields of t = {t:g} were not stored (output.density_every, output.fields); "
+            f"{there}"
+        )
+
+    def _instead(self, name: str, t: float) -> bool:
+        """Whether a field is stored at a time where the density is not."""
+        row = self.index(t)
+        return bool(self._trajectory.has(name)[row] and not self._trajectory.has("rho")[row])
+
+    def _on_axis(self, own: Array, t: float) -> Array:
+        """Values on the a axis of their time on the one of all times, with zeros beyond."""
+        start = int(self._trajectory.a_first[self.index(t)]) - self._a_first
+        whole = np.zeros((*own.shape[:-1], len(self.a)))
+        whole[..., start : start + own.shape[-1]] = own
+        return whole
 
     def particles(self, t: float) -> tuple[Array, Array, Array]:
         """Directions, a and mass of the neurons of a run with solver.method = "particles"."""
@@ -289,12 +315,42 @@ class Run:
     @cached_property
     def shadow(self) -> Comparison | None:
         """The comparison with the same problem by particles, where solve had shadow_particles."""
-        folder = None if self.path is None else self.path / SHADOW
-        if folder is None or not is_run(folder):
+        found = self.shadow_run
+        if found is None:
             return None
         from .comparison import compare_runs
 
-        return compare_runs(self, Run.from_directory(folder))
+        return compare_runs(self, found)
+
+    @property
+    def shadow_run(self) -> Run | None:
+        """That run of particles."""
+        if (known := self.__dict__.get("shadow")) is not None:
+            return cast("Comparison", known).b
+        folder = None if self.path is None else self.path / SHADOW
+        return Run.from_directory(folder) if folder is not None and is_run(folder) else None
+
+    def to_xarray(self) -> xarray.Dataset:
+        """All of it as a dataset with named dimensions; fields are read when they are used."""
+        from .dataset import dataset
+
+        return dataset(self)
+
+    def export(
+        self,
+        path: str | Path,
+        what: Sequence[str] = (),
+        time: float | None = None,
+        to: str | None = None,
+    ) -> None:
+        """Write it as NetCDF, CSV or VTK: .nc, .csv or .vtk, or as `to` says.
+
+        what : names of diagnostics, or density, measure, marginal, outer_weights; neurons
+        time : one saved time; all of them unless given (VTK: the last)
+        """
+        from .export import export
+
+        export(self, Path(path), what, time, to)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -307,19 +363,52 @@ class Run:
         return summarise(self)
 
     def plot(
-        self, path: str | Path | None = None, what: str = "overview", time: float | None = None
+        self,
+        path: str | Path | None = None,
+        what: str = "overview",
+        time: float | None = None,
+        neurons: Run | None = None,
+        script: bool = False,
     ) -> Figure:
         """Draw the run, at the last saved time unless one is given; write it where a path is given.
 
-        what : overview, density, measure, curves, diagnostics, function or sphere; of neurons
-            overview, neurons, curves, diagnostics or function
+        what : overview, density, marginals, measure, sphere, curves, diagnostics, function, or
+            neurons (over the density); of neurons overview, neurons, curves, diagnostics or function
+        neurons : a run of neurons of the same problem, to be drawn over the density; its shadow
+            unless given
+        script : also write the script that draws the figure, beside it
         """
-        from .figures import draw, save
+        from .figures import draw, save, write_script
 
-        figure = draw(self, what, time)
+        if script and path is None:
+            raise InputError("a script is written beside its figure: give a path")
+        figure = draw(self, what, time, neurons)
         if path is not None:
+            if script:
+                write_script(self, Path(path), what, time, neurons)
             save(figure, Path(path))
         return figure
+
+    def movie(
+        self,
+        path: str | Path,
+        fps: float | None = None,
+        told: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Write a movie, a frame a saved time, as .gif or, with ffmpeg, .mp4.
+
+        fps : frames per second; so many that it takes 8 seconds, unless given
+        told : called after every frame with how many are done, of how many
+        """
+        from .figures.movie import movie
+
+        movie(self, Path(path), fps, told)
+
+    def report(self, path: str | Path) -> None:
+        """Write one HTML file on the run: results, audits in words, figures, config, provenance."""
+        from .page import write
+
+        write(self, Path(path))
 
     @property
     def extent(self) -> str:
@@ -343,22 +432,3 @@ def _refuse_neurons() -> NoReturn:
         "this run is a density on a grid and has no neurons; use density(t), or run with "
         'solver.method = "particles"'
     )
-
-
-def _refuse_other(folder: Path) -> None:
-    """Say what is there, where it is not a run."""
-    if is_run(folder):
-        return
-    if folder.name == VIEW and folder.is_file():
-        raise InputError(f"{folder} is the view of a run: give its folder, {folder.parent}")
-    if not folder.exists():
-        raise InputError(f"{folder} does not exist: give the folder of a run (bnflow run --out)")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file, not the folder of a run")
-    inside = sorted(item.name for item in folder.iterdir())
-    runs = [name for name in inside if (folder / name / VIEW).is_file()]
-    there = (
-        f"it holds {', '.join(inside[:4])}{' ..' * (len(inside) > 4)}" if inside else "it is empty"
-    )
-    hint = f"; did you mean {folder / runs[0]}?" if runs else ""
-    raise InputError(f"{folder} holds no run (no {VIEW}; {there}){hint}")

@@ -67,6 +67,12 @@ COORDINATES = {
 
 FIELDS = {
     "rho": Quantity("density per unit Riemannian volume and per unit a", None, role="field"),
+    "marginal": Quantity(
+        "law of the directions, int rho da per Riemannian volume", None, role="field"
+    ),
+    "a_law": Quantity("law of the outer weights, int rho dv per unit a", ("a",), role="field"),
+    "measure": Quantity("signed measure int a rho da per Riemannian volume", None, role="field"),
+    "second_moment": Quantity("int a^2 rho da per Riemannian volume", None, role="field"),
     "direction": Quantity(
         "raw direction u = w/|w| of each neuron; w itself in a plain network",
         ("replica", "neuron", "axis"),

@@ -3,13 +3,15 @@
 A snapshot holds the header, `/rho` (panel, xi.., a) or the neurons, the diagnostics as scalars
 or small arrays, `/log/...` since the last save, and the sha256 of all that. It is written once and
 never touched again, so it reads alone and a copy of it is a back-up. The restart file holds the
-solver's state, name by name, bit by bit (numbers and booleans only).
+solver's state, name by name, bit by bit (numbers and booleans only), its sha256 and that of the
+snapshot that it belongs to. A snapshot names the one before it, too.
 
 Not here: which files stay (`store`), and the table over them (`view`).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,11 @@ from ..pde.frame import Array, Frame, Layout
 from .header import Header, field_dims, read_header, write_header
 from .netcdf import by_role, dimension, variable
 from .safefile import atomic_h5, reading_h5
-from .schema import Quantity, quantity_of
+from .schema import SCHEMA, Quantity, check_version, quantity_of
 from .trajectory import Record, digest, record
 
 State = Mapping[str, NDArray[np.generic]]
+STAMP = ("time", "step", "a_first", "a_count", "digest", "previous")
 
 
 def file_name(step: int) -> str:
@@ -36,17 +39,22 @@ def file_name(step: int) -> str:
     return f"{step:09d}.h5"
 
 
-def write_snapshot(path: Path, header: Header, frame: Frame) -> Record:
-    """Write the frame; the record says where it is."""
-    entry = record(frame, header.layout, source=f"{path.parent.name}/{path.name}")
+def write_snapshot(
+    path: Path, header: Header, frame: Frame, previous: str = "", gzip: bool = False
+) -> Record:
+    """Write the frame; the record says where it is.
+
+    previous : digest of the snapshot before; gzip : whether fields are compressed
+    """
+    entry = record(frame, f"{path.parent.name}/{path.name}", previous)
     with atomic_h5(path) as file:
         write_header(file, header, "snapshot", entry.a_first, entry.a_count)
-        stamp = {"time": entry.time, "step": entry.step, "a_first": entry.a_first}
-        file.attrs.update({**stamp, "digest": entry.digest})
+        file.attrs.update({name: getattr(entry, name) for name in STAMP})
+        file.attrs["interim"] = int(entry.interim)
         on_grid = isinstance(header.layout, Layout)
         for name, array in frame.fields.items():
             names = field_dims(header.layout, name, array.ndim)
-            variable(file, name, array, names, quantity_of(name, "field"), a_last=on_grid)
+            variable(file, name, array, names, quantity_of(name, "field"), on_grid, gzip)
         for name, value in frame.diagnostics.items():
             quantity, number = quantity_of(name, "diagnostic"), np.asarray(value, float)
             variable(file, name, number, value_dims(file, name, number.shape, quantity), quantity)
@@ -94,6 +102,8 @@ def read_snapshot(path: Path) -> tuple[Header, Frame]:
                 for name, item in items["diagnostic"].items()
             },
             log=read_log(file),
+            interim=bool(file.attrs.get("interim", False)),
+            a_count=int(file.attrs.get("a_count", 0)),
         )
         expected = str(file.attrs["digest"])
     if digest(frame) != expected:
@@ -104,7 +114,9 @@ def read_snapshot(path: Path) -> tuple[Header, Frame]:
 def read_record(path: Path) -> tuple[Header, Record]:
     """The record of a snapshot whose whole content has been read and found right."""
     header, frame = read_snapshot(path)
-    return header, record(frame, header.layout, source=f"{path.parent.name}/{path.name}")
+    with reading_h5(path) as file:
+        previous = str(file.attrs.get("previous", ""))
+    return header, record(frame, f"{path.parent.name}/{path.name}", previous)
 
 
 def read_field(path: Path, name: str, expected: str) -> Array:
@@ -115,15 +127,36 @@ def read_field(path: Path, name: str, expected: str) -> Array:
         return np.asarray(file[name][()], float)
 
 
-def write_restart(path: Path, state: State) -> None:
-    """Write the solver's state."""
+def write_restart(path: Path, state: State, snapshot: str = "") -> None:
+    """Write the solver's state; `snapshot` is the digest of the snapshot of that step."""
+    marks = {"digest": state_digest(state), "snapshot": snapshot}
     with atomic_h5(path) as file:
-        file.attrs["bnflow_kind"] = "restart"
+        file.attrs.update({"bnflow_schema": SCHEMA, "bnflow_kind": "restart", **marks})
         for name, array in state.items():
             variable(file, name, array, (), quantity_of(name, "state"))
 
 
-def read_restart(path: Path) -> dict[str, NDArray[np.generic]]:
-    """The state, bit by bit."""
+def read_restart(path: Path, snapshot: str = "") -> dict[str, NDArray[np.generic]]:
+    """The state, bit by bit; `OSError` if it is damaged, or of another snapshot than `snapshot`.
+
+    A file of format 1.1 has no digests and is taken as it reads.
+    """
     with reading_h5(path) as file:
-        return {name: np.asarray(item[()]) for name, item in by_role(file)["state"].items()}
+        marks = {name: str(file.attrs.get(name, "")) for name in ("digest", "snapshot")}
+        check_version(str(file.attrs.get("bnflow_schema", "1.1")), str(path))
+        state = {name: np.asarray(item[()]) for name, item in by_role(file)["state"].items()}
+    if marks["digest"] not in ("", state_digest(state)):
+        raise OSError("the content does not match its sha256")
+    if marks["snapshot"] and snapshot not in ("", marks["snapshot"]):
+        raise OSError("it belongs to another snapshot")
+    return state
+
+
+def state_digest(state: State) -> str:
+    """sha256 of a state, with names, types and shapes."""
+    total = hashlib.sha256()
+    for name in sorted(state):
+        array = np.ascontiguousarray(state[name])
+        total.update(f"{name} {array.dtype.str} {np.shape(state[name])}".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()

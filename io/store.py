@@ -9,15 +9,22 @@ A frame is written in the order snapshot, restart, view; only then is the oldest
 a resume goes on from the newest step that has both files whole, and later snapshots are dropped.
 Rewriting the view is spread: at most one twentieth of the time goes into it, and always at `close`.
 
+An interim frame is where a run was stopped between its saved times. The view does not list it, and
+the next frame replaces it; its files go at the end or in the next session, so that a reader who has
+seen it still finds it.
+
+Every run has a name of its own, drawn when it is made; every restart state names its snapshot, and
+every snapshot the one before. What belongs to another run is never taken for a part of this one.
+
 Errors: a user's mistake is an `InputError`; a full disk is an `OSError`, raised when no temporary
 file is left and every older file is as it was, so that the run can go on when there is room.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,14 +34,16 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.errors import InputError, Notice
-from ..pde.frame import AnyLayout, Frame
+from ..kernels.errors import InputError
+from ..pde.frame import AnyLayout, Array, Frame
 from .header import Header
 from .lock import Lock
-from .safefile import sweep_temporaries
-from .snapshot import file_name, read_record, read_restart, write_restart, write_snapshot
-from .trajectory import Record, Trajectory, check_finite, table
-from .view import RESTARTS, SNAPSHOTS, VIEW, is_run, read_view, write_view
+from .recovery import recovered, restarts
+from .safefile import sweep_temporaries, sync_folder
+from .selection import Selection
+from .snapshot import file_name, read_restart, write_restart, write_snapshot
+from .trajectory import Record, Trajectory, check_finite, current, table
+from .view import RESTARTS, SNAPSHOTS, VIEW, is_run, write_view
 
 Status = Literal["running", "stopped", "complete", "failed"]
 __all__ = ["KEPT_RESTARTS", "Status", "Store", "is_run"]
@@ -49,12 +58,21 @@ class Store:
     Leaving the `with` block by an exception closes it as "stopped".
     """
 
-    def __init__(self, path: Path, lock: Lock, header: Header, records: list[Record]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        lock: Lock,
+        header: Header,
+        records: list[Record],
+        selection: Selection | None = None,
+    ) -> None:
         """For `create` and `reopen`."""
         self.path = path
         self._lock = lock
         self._header = header
         self._records = records
+        self._selection = selection or Selection()
+        self._replaced: list[str] = []  # names of files of a replaced interim frame
         self._status: Status = "running"
         self._opened = time.monotonic()
         self._view_cost = self._view_time = 0.0
@@ -69,15 +87,20 @@ class Store:
         layout: AnyLayout,
         config_toml: str,
         provenance: Mapping[str, Any],
+        selection: Selection | None = None,
     ) -> Self:
-        """Start a run in a folder that does not exist yet, or is empty."""
+        """Start a run in a folder that does not exist yet, or is empty.
+
+        selection : what of every frame is stored; all of it unless given
+        """
         folder = Path(path)
         lock = _claim(folder)
         try:
             _refuse_occupied(folder)
             for name in (SNAPSHOTS, RESTARTS):
                 (folder / name).mkdir(exist_ok=True)
-            store = cls(folder, lock, Header(layout, config_toml, dict(provenance)), [])
+            named = {**provenance, "run": secrets.token_hex(8)}
+            store = cls(folder, lock, Header(layout, config_toml, named), [], selection)
             _sweep(folder)
             store._rewrite_view()
         except BaseException:
@@ -92,6 +115,7 @@ class Store:
         *,
         config_toml: str | None = None,
         provenance: Mapping[str, Any] | None = None,
+        selection: Selection | None = None,
     ) -> Self:
         """Go on with a run, from its newest restart state; frames after that are dropped.
 
@@ -103,12 +127,12 @@ class Store:
         lock = Lock(folder)
         try:
             _sweep(folder)
-            header, records = _recover(folder)
+            header, records = recovered(folder)
             resumed = [*header.provenance.get("resumed", []), dict(provenance or {})]
             header = replace(header, config_toml=config_toml or header.config_toml)
-            store = cls(folder, lock, header.updated(resumed=resumed), records)
+            store = cls(folder, lock, header.updated(resumed=resumed), records, selection)
             store._rewrite_view()
-            _remove_after(folder, records[-1].step if records else -1)
+            _remove_others(folder, records)
         except BaseException:
             lock.release()
             raise
@@ -121,14 +145,20 @@ class Store:
         check_finite(frame)
         if self._records and frame.step <= self._records[-1].step:
             raise ValueError(f"step {frame.step} after step {self._records[-1].step}")
-        name = file_name(frame.step)
-        entry = write_snapshot(self.path / SNAPSHOTS / name, self._header, frame)
+        name, replaced = file_name(frame.step), list(self._interim())
+        previous = next((r.digest for r in reversed(self._records) if r not in replaced), "")
+        stored = self._selection.stored(frame, self._header.layout)
+        entry = write_snapshot(
+            self.path / SNAPSHOTS / name, self._header, stored, previous, self._selection.gzip
+        )
         if frame.restart:
-            write_restart(self.path / RESTARTS / name, frame.restart)
-        self._records.append(entry)
+            write_restart(self.path / RESTARTS / name, frame.restart, entry.digest)
+        self._records = [*current([*self._records, entry])]
+        self._replaced += [file_name(gone.step) for gone in replaced]
         if time.monotonic() - self._view_time >= VIEW_SHARE * self._view_cost:
             self._rewrite_view()
-        for old in _restarts(self.path)[:-KEPT_RESTARTS]:
+        states = [path for path in restarts(self.path) if path.name not in self._replaced]
+        for old in states[:-KEPT_RESTARTS]:
             old.unlink(missing_ok=True)
 
     def close(self, status: Status) -> None:
@@ -141,13 +171,20 @@ class Store:
         self._header = self._header.updated(wall_time_s=round(total, 3))
         try:
             self._rewrite_view()
+            if status == "complete":
+                self._remove_replaced()
         finally:
             self._lock.release()
 
     def last_restart(self) -> dict[str, NDArray[np.generic]] | None:
         """The state to go on from, or None where nothing has been saved."""
-        found = _restarts(self.path)
+        found = restarts(self.path)
         return read_restart(found[-1]) if found else None
+
+    @property
+    def interim_log(self) -> Mapping[str, Array]:
+        """The log of the interim frame at the end, which the next frame is to hold; else empty."""
+        return next((entry.log for entry in self._interim()), {})
 
     def status(self) -> Status:
         """ "running" until it is closed."""
@@ -185,9 +222,21 @@ class Store:
         with suppress(OSError):  # the first error is the one to tell; the last view stands
             self.close("stopped")
 
+    def _interim(self) -> Iterator[Record]:
+        """The last record, if it is an interim one."""
+        return (entry for entry in self._records[-1:] if entry.interim)
+
+    def _remove_replaced(self) -> None:
+        """Remove the files of the interim frame that has been replaced."""
+        for name in self._replaced:
+            for part in (SNAPSHOTS, RESTARTS):
+                (self.path / part / name).unlink(missing_ok=True)
+        self._replaced = []
+
     def _rewrite_view(self) -> None:
         start = time.monotonic()
-        write_view(self.path / VIEW, self._header, self.trajectory, self._status)
+        listed = table([r for r in self._records if not r.interim], self._header.layout)
+        write_view(self.path / VIEW, self._header, listed, self._status)
         self._view_time = time.monotonic()
         self._view_cost = self._view_time - start
 
@@ -200,9 +249,10 @@ def _claim(folder: Path) -> Lock:
         _refuse_occupied(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return Lock(folder)
+        sync_folder(folder.parent)
     except OSError as error:
         raise InputError(f"cannot write in {folder} ({error.strerror}): choose another") from None
+    return Lock(folder)
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -230,61 +280,10 @@ def _sweep(folder: Path) -> None:
         sweep_temporaries(part)
 
 
-def _restarts(folder: Path) -> list[Path]:
-    return sorted((folder / RESTARTS).glob("*.h5"))
-
-
-def _recover(folder: Path) -> tuple[Header, list[Record]]:
-    """Header and records up to the newest step that has a whole snapshot and a whole restart."""
-    header = _stored_header(folder)
-    last = _resume_point(folder)
-    paths = sorted((folder / SNAPSHOTS).glob("*.h5"))
-    kept = [path for path in paths if last is not None and path.name <= last]
-    if last is None and len(paths) > 1:
-        raise InputError(f"{folder} has no readable restart state: start again in another folder")
-    records = []
-    for path in kept:
-        try:
-            records.append(read_record(path)[1])
-        except OSError as error:
-            raise InputError(
-                f"{path} is damaged ({error}): restore it, or delete it to go on without that time"
-            ) from None
-    if len(paths) > len(kept):
-        dropped = f"{len(paths) - len(kept)} saved time(s) after the last restart state"
-        warnings.warn(f"{dropped} will be computed again", Notice, stacklevel=3)
-    return header, records
-
-
-def _resume_point(folder: Path) -> str | None:
-    """File name of the newest step whose snapshot and restart both read."""
-    for path in reversed(_restarts(folder)):
-        try:
-            read_restart(path)
-            read_record(folder / SNAPSHOTS / path.name)
-        except OSError:
-            continue
-        return path.name
-    return None
-
-
-def _stored_header(folder: Path) -> Header:
-    """The header of the view, or of the newest snapshot that reads."""
-    try:
-        return read_view(folder / VIEW)[0]
-    except OSError:
-        pass
-    for path in sorted((folder / SNAPSHOTS).glob("*.h5"), reverse=True):
-        try:
-            return read_record(path)[0]
-        except OSError:
-            continue
-    raise InputError(f"no file of the run in {folder} can be read: start again in another folder")
-
-
-def _remove_after(folder: Path, step: int) -> None:
-    """Remove what lies beyond the restart point; the view no longer names it."""
+def _remove_others(folder: Path, records: list[Record]) -> None:
+    """Remove the files of frames that are not among the records; the view no longer names them."""
+    kept = {file_name(entry.step) for entry in records}
     for part in (SNAPSHOTS, RESTARTS):
         for path in (folder / part).glob("*.h5"):
-            if path.name > file_name(step) or step < 0:
+            if path.name not in kept:
                 path.unlink(missing_ok=True)

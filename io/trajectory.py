@@ -11,20 +11,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.errors import NumericalFailure
 from ..pde.frame import AnyLayout, Array, Frame, Layout
-from .header import field_shape
+from .header import field_shape, lives_on_a
 
 Value = float | Array
 
 
 @dataclass(frozen=True)
 class Record:
-    """One saved time without its fields. `shapes` are theirs; `source` is relative to the run."""
+    """One saved time without its fields.
+
+    shapes : of the fields; source : the snapshot, relative to the run; digest : of its content
+    previous : the digest of the saved time before, "" for the first
+    """
 
     time: float
     step: int
@@ -35,11 +40,17 @@ class Record:
     log: Mapping[str, Array]
     digest: str
     source: str = ""
+    interim: bool = False
+    previous: str = ""
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """All saved times, as arrays. `fields` says of each field whether it lives on the a axis."""
+    """All saved times, as arrays.
+
+    fields : of each field, whether it lives on the a axis
+    stored : of a field that not every saved time has, which ones have it: (T,)
+    """
 
     time: Array
     step: NDArray[np.int64]
@@ -50,6 +61,11 @@ class Trajectory:
     fields: Mapping[str, bool]
     diagnostics: Mapping[str, Array] = field(default_factory=dict)
     log: Mapping[str, Array] = field(default_factory=dict)
+    stored: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def has(self, name: str) -> NDArray[np.bool_]:
+        """Which saved times have that field: (T,)."""
+        return self.stored.get(name, np.full(len(self), name in self.fields))
 
     def __len__(self) -> int:
         """Number of saved times."""
@@ -65,27 +81,33 @@ class Trajectory:
         return first, int((self.a_first + self.a_count).max()) - first
 
 
-def record(frame: Frame, layout: AnyLayout, source: str = "") -> Record:
+def record(frame: Frame, source: str = "", previous: str = "") -> Record:
     """The record of a frame."""
-    grid = isinstance(layout, Layout)
     return Record(
         time=float(frame.time),
         step=int(frame.step),
         a_first=int(frame.a_first),
-        a_count=frame.fields["rho"].shape[-1] if grid else 0,
+        a_count=frame.a_cells,
         shapes={name: array.shape for name, array in frame.fields.items()},
         diagnostics=frame.diagnostics,
         log=frame.log,
         digest=digest(frame),
         source=source,
+        interim=frame.interim,
+        previous=previous,
     )
+
+
+def current(records: Sequence[Record]) -> list[Record]:
+    """The records without those that a later one replaces: interim ones but for the last."""
+    return [item for item in records if not item.interim or item is records[-1]]
 
 
 def table(records: Sequence[Record], layout: AnyLayout) -> Trajectory:
     """The records as arrays."""
-    grid = isinstance(layout, Layout)
+    records = current(records)
     fields = {
-        name: grid and len(shape) == layout.dimension + 1
+        name: lives_on_a(layout, name, len(shape))
         for item in records
         for name, shape in item.shapes.items()
     }
@@ -99,7 +121,16 @@ def table(records: Sequence[Record], layout: AnyLayout) -> Trajectory:
         fields=fields,
         diagnostics=_stack([item.diagnostics for item in records]),
         log=_join([item.log for item in records]),
+        stored=_incomplete(records, fields),
     )
+
+
+def _incomplete(
+    records: Sequence[Record], fields: Mapping[str, bool]
+) -> dict[str, NDArray[np.bool_]]:
+    """The fields that not every record has, and which ones have them."""
+    have = {name: np.array([name in item.shapes for item in records]) for name in fields}
+    return {name: rows for name, rows in have.items() if not rows.all()}
 
 
 def extended(trajectory: Trajectory, layout: AnyLayout, records: Sequence[Record]) -> Trajectory:
@@ -117,7 +148,9 @@ def _row(trajectory: Trajectory, layout: AnyLayout, row: int) -> Record:
         a_first=int(trajectory.a_first[row]),
         a_count=count,
         shapes={
-            name: field_shape(layout, name, on_a, count) for name, on_a in trajectory.fields.items()
+            name: field_shape(layout, name, on_a, count)
+            for name, on_a in trajectory.fields.items()
+            if trajectory.has(name)[row]
         },
         diagnostics={name: values[row] for name, values in trajectory.diagnostics.items()},
         log=trajectory.log if row == 0 else {},
@@ -126,10 +159,17 @@ def _row(trajectory: Trajectory, layout: AnyLayout, row: int) -> Record:
     )
 
 
+def gaps(records: Sequence[Record]) -> list[Record]:
+    """The records whose predecessor is not the one that they were written after."""
+    kept = current(records)
+    return [later for before, later in pairwise(kept) if later.previous not in ("", before.digest)]
+
+
 def digest(frame: Frame) -> str:
     """sha256 of everything that a snapshot holds, with names and shapes."""
     total = hashlib.sha256()
     total.update(f"{float(frame.time)!r} {int(frame.step)} {int(frame.a_first)}".encode())
+    total.update(b"interim" if frame.interim else b"")
     parts: tuple[Mapping[str, Value], ...] = (frame.fields, frame.diagnostics, frame.log)
     for part in parts:
         for name in sorted(part):

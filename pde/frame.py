@@ -106,6 +106,9 @@ class Frame:
     diagnostics : name -> number or small array; NaN where a quantity is not defined
     log : name -> (steps since the last frame,) array; one entry a step
     restart : name -> array; the solver's whole state, for a bitwise continuation
+    interim : between the saved times, where the run was stopped; the next frame replaces it, and
+        has its log too
+    a_count : cells of the a axis, where "rho" is not among the fields; see `a_cells`
     """
 
     time: float
@@ -115,3 +118,10 @@ class Frame:
     diagnostics: Mapping[str, float | Array]
     log: Mapping[str, Array] = field(default_factory=dict)
     restart: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    interim: bool = False
+    a_count: int = 0
+
+    @property
+    def a_cells(self) -> int:
+        """Cells of the a axis of a grid; 0 for neurons."""
+        return self.fields["rho"].shape[-1] if "rho" in self.fields else self.a_count

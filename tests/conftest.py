@@ -19,8 +19,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say aloud that the independent check did not take place."""
+    """Say aloud that an independent check did not take place."""
     skipped = terminalreporter.stats.get("skipped", [])
+    if any("browser" in report.keywords for report in skipped):
+        line = "NOT CHECKED in a browser, which is absent: install chromium, then pytest -m browser"
+        terminalreporter.write_line(line, yellow=True, bold=True)
     if find_spec("torch") is None and any("torch" in report.keywords for report in skipped):
         line = "NOT CHECKED beside torch, which is absent: pip install torch, then pytest -m torch"
         terminalreporter.write_line(line, yellow=True, bold=True)

@@ -304,7 +304,7 @@ def test_plan_writes_nothing_and_counts(tmp_path: Path, monkeypatch: pytest.Monk
 def test_health_reads_the_folder(tmp_path: Path) -> None:
     bnflow.solve(SMALL, tmp_path / "run")
     lines = api.health(tmp_path / "run")
-    assert sum(line.startswith("good") for line in lines) == 6
+    assert sum(line.kind == "good" for line in lines) == 8  # view, snapshots, two states
     with pytest.raises(InputError, match="holds no run"):
         api.health(tmp_path)
 

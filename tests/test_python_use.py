@@ -183,7 +183,7 @@ def test_an_interruption_before_anything_is_saved_is_raised(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bnflow.io.job._append", interrupt)
+    monkeypatch.setattr("bnflow.io.writer.Writer.save", interrupt)
     with pytest.raises(KeyboardInterrupt):
         bnflow.solve(SMALL, tmp_path / "run")
     monkeypatch.setattr("bnflow.api.prepare", interrupt)

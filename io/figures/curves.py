@@ -1,6 +1,7 @@
 """How the run went: risks and free energy, and the audits of the numerics.
 
-Lines are the per-step log where there is one, dots the saved times.
+Lines are the per-step log where there is one, dots the saved times. Of replicas, lines are means;
+caps are the standard error of the mean, broad bars run from the lowest replica to the highest.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .style import DASHES, SERIES, canvas, legend, logarithmic_if_wide
 if TYPE_CHECKING:
     from ..run import Run
 
+ROUNDING = 1e-17  # what is below has no meaning beside 1 in 64-bit arithmetic
 ENERGIES = {
     "risk": "risk",
     "test_risk": "test risk",
@@ -48,6 +50,7 @@ def energies(ax: Axes, run: Run, t: float) -> None:
         ax.plot(moments, line, label=label, color=SERIES[place], linestyle=DASHES[place])
         ax.plot(run.time, run.diagnostics[name], "o", color=SERIES[place], markersize=3.5)
         drawn.append(line)
+        _spread(ax, run, name, place)
     if drawn:
         logarithmic_if_wide(ax, np.concatenate(drawn))
     if t < run.time[-1]:
@@ -55,6 +58,19 @@ def energies(ax: Axes, run: Run, t: float) -> None:
     ax.set(xlabel="time $t$", ylabel="risk, free energy")
     ax.set_title("training")
     legend(ax)
+
+
+def _spread(ax: Axes, run: Run, name: str, place: int) -> None:
+    """The replicas of a risk, where there are several."""
+    values = run.diagnostics.get(f"{name}_replicas")
+    if values is None or values.shape[1] < 2 or not np.isfinite(values).any():
+        return
+    count, colour = values.shape[1], SERIES[place]
+    error = values.std(axis=1, ddof=1) / np.sqrt(count)
+    ax.errorbar(run.time, values.mean(axis=1), error, fmt="none", ecolor=colour, capsize=3)
+    low, high = values.min(axis=1), values.max(axis=1)
+    label = f"{count} replicas:\nrange and error of the mean"
+    ax.vlines(run.time, low, high, color=colour, alpha=0.3, linewidth=5, label=label)
 
 
 def _distinct(run: Run) -> dict[str, str]:
@@ -66,7 +82,7 @@ def _distinct(run: Run) -> dict[str, str]:
             continue
         same = (seen for seen in labels if np.array_equal(run.diagnostics[seen], values))
         twin = next(same, None)
-        labels[twin or name] = f"{labels[twin]} = {label}" if twin else label
+        labels[twin or name] = f"{labels[twin]}\n= {label}" if twin else label
     return labels
 
 
@@ -86,13 +102,13 @@ def _span(times: Array) -> tuple[float, float]:
 
 
 def audits(ax: Axes, run: Run) -> None:
-    """What the numerics lost, at the saved times; exact zeros are not on a logarithmic axis."""
+    """What the numerics lost, at the saved times; zeros are not on a logarithmic axis."""
     for place, (name, label) in enumerate(AUDITS.items()):
         values = run.diagnostics.get(name)
         if values is None or values.ndim != 1:
             continue
         values = np.abs(values - 1) if name == "mass" else np.abs(values)
-        shown = np.where(values > 0, values, np.nan)
+        shown = np.where(values > ROUNDING, values, np.nan)
         if np.isfinite(shown).any():
             (line,) = ax.plot(run.time, shown, marker="o", markersize=3.5, label=label)
             line.set(color=SERIES[place], linestyle=DASHES[place])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from scipy.sparse import coo_array
 
@@ -62,17 +63,26 @@ def _projections_figure(run: Run, t: float) -> Figure:
     return picture
 
 
-def circle_density(ax: Axes, run: Run, t: float) -> None:
-    """d = 2: rho over the angle of u and a, with the teachers' directions."""
-    order, edges = circle(run.layout)
-    rho = run.density(t).reshape(len(order), -1)[order]
+def circle_density(ax: Axes, run: Run, t: float, of: Array | None = None) -> QuadMesh:
+    """d = 2: rho over the angle of u and a, with the teachers' directions.
+
+    of : the values that set the colours, unless those at t do
+    """
+    edges, rho = circle(run.layout)[1], around_circle(run, run.density(t))
     each = "unit $a$" if run.layout.a_width else "value of $a$"
-    _mesh(ax, run, edges, rho, rf"$\rho$ per volume and {each}")
+    mesh = _mesh(ax, run, edges, rho, rf"$\rho$ per volume and {each}", of)
     angle_ticks(ax, r"angle $\varphi$ of the raw direction $u$")
     circle_ways(ax, run, t)
     mark_teachers(ax, run)
     _whitened_ticks(ax, run)
     ax.set_title(f"density, t = {t:.4g}")
+    return mesh
+
+
+def around_circle(run: Run, values: Array) -> Array:
+    """d = 2: values of the cells (4, n, ..) in the order of the angle of u: (4 n, ..)."""
+    order, _ = circle(run.layout)
+    return np.asarray(values.reshape(len(order), *values.shape[2:])[order])
 
 
 def projected_density(ax: Axes, run: Run, t: float, axis: int) -> None:
@@ -88,8 +98,10 @@ def projected_density(ax: Axes, run: Run, t: float, axis: int) -> None:
     ax.set_xlabel(f"$v_{axis + 1}$")
 
 
-def _mesh(ax: Axes, run: Run, edges: Array, values: Array, label: str) -> None:
-    colours, norm = density_scale(values)
+def _mesh(
+    ax: Axes, run: Run, edges: Array, values: Array, label: str, of: Array | None = None
+) -> QuadMesh:
+    colours, norm = density_scale(values if of is None else of)
     mesh = ax.pcolormesh(edges, a_edges(run), values.T, cmap=colours, norm=norm, rasterized=True)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, fraction=0.06)
     bar.set_label(label)
@@ -97,6 +109,7 @@ def _mesh(ax: Axes, run: Run, edges: Array, values: Array, label: str) -> None:
     ax.set_ylabel("outer weight $a$")
     if run.layout.a_width is None:
         ax.set_yticks(range(len(run.a)), [f"{value:g}" for value in run.a])
+    return mesh
 
 
 def mark_teachers(ax: Axes, run: Run) -> None:
@@ -138,7 +151,10 @@ def _whitened_ticks(ax: Axes, run: Run) -> None:
 
 
 def outer_weights(ax: Axes, run: Run, times: list[float], upright: bool = False) -> None:
-    """The law of the outer weights at some times."""
+    """The law of the outer weights at some times; bars on a list of fixed values, which stays."""
+    if run.layout.a_width is None:
+        _fixed_weights(ax, run, times[-1], upright)
+        return
     for t, colour in zip(times, shades(len(times)), strict=True):
         law, label = run.outer_weights(t), f"t = {t:.4g}"
         way: Literal["horizontal", "vertical"] = "horizontal" if upright else "vertical"
@@ -147,9 +163,18 @@ def outer_weights(ax: Axes, run: Run, times: list[float], upright: bool = False)
     ax.set(ylabel=names[0], xlabel=names[1]) if upright else ax.set(
         xlabel=names[0], ylabel=names[1]
     )
-    if run.layout.a_width is None:
-        ticks = ax.set_yticks if upright else ax.set_xticks
-        ticks(range(len(run.a)), [f"{value:g}" for value in run.a])
     if len(times) > 1:
         ax.legend()
+        ax.set_title("law of the outer weights")
+
+
+def _fixed_weights(ax: Axes, run: Run, t: float, upright: bool) -> None:
+    places, values = range(len(run.a)), [f"{value:g}" for value in run.a]
+    if upright:
+        ax.barh(places, run.outer_weights(t), height=0.5, color=SERIES[0])
+        ax.set(xlabel=r"$\int \rho\,dv$", yticks=places, yticklabels=values)
+    else:
+        ax.bar(places, run.outer_weights(t), width=0.5, color=SERIES[0])
+        ax.set(xlabel="outer weight $a$, fixed", ylabel=r"$\int \rho\,dv$")
+        ax.set_xticks(places, values)
         ax.set_title("law of the outer weights")

@@ -24,7 +24,7 @@ from .subject import is_classification, target_function
 if TYPE_CHECKING:
     from ..run import Run
 
-REACH, PIXELS, ANGLES = 2.5, 121, 361
+REACH, PLANE_PIXELS, ANGLES = 2.5, 121, 361
 BOUNDARY = "black"
 
 
@@ -47,7 +47,7 @@ def figure(run: Run, t: float) -> Figure:
 
 def _plane_figure(run: Run, t: float) -> Figure:
     target = target_function(run)
-    side = np.linspace(-REACH, REACH, PIXELS)
+    side = np.linspace(-REACH, REACH, PLANE_PIXELS)
     xt = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     panels = {f"network $f$, t = {t:.4g}": run.network(xt, t)}
     if target is not None:
@@ -56,10 +56,12 @@ def _plane_figure(run: Run, t: float) -> Figure:
     picture = canvas(3.4 * (len(panels) + 1) + 0.6, 3.5)
     *maps, last = picture.subplots(1, len(panels) + 1)
     for ax, (title, values) in zip(maps, panels.items(), strict=True):
-        mesh = _map(ax, side, values.reshape(PIXELS, PIXELS), limit)
+        mesh = _map(ax, side, values.reshape(PLANE_PIXELS, PLANE_PIXELS), limit)
         ax.set_title(title)
     if is_classification(run):
-        boundaries(maps, side, [each.reshape(PIXELS, PIXELS) for each in panels.values()])
+        boundaries(
+            maps, side, [each.reshape(PLANE_PIXELS, PLANE_PIXELS) for each in panels.values()]
+        )
     picture.colorbar(mesh, ax=maps, shrink=0.8, label="$f$, $y$ (contours: dashed where negative)")
     great_circle(last, run, t, (0, 1))
     return picture

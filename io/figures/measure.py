@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from ...pde.frame import Array
 from .density import mark_teachers
+from .sphere import measure_figure
 from .style import DASHES, DIVERGING, FAINT, angle_ticks, canvas, note, shades, signed_limit
 from .subject import circle, refined, remarks, several
 
 if TYPE_CHECKING:
     from ..run import Run
 
-BINS = 40
+DISC_BINS = 40
 PEAKED = 30.0  # ratio of the peaks of two times from which on the scale is compressed
 
 
@@ -29,8 +31,6 @@ def figure(run: Run, t: float) -> Figure:
     """The measure up to t, or at t."""
     d = run.layout.dimension
     if d == 3:
-        from .sphere import measure_figure
-
         return measure_figure(run, t)
     if d == 2:
         picture = canvas(7.5, 4.0)
@@ -73,18 +73,28 @@ def _compress(ax: Axes, largest: list[float]) -> None:
 
 def disc(ax: Axes, run: Run, t: float, pair: tuple[int, int]) -> None:
     """The measure pushed forward to two coordinates of v, per unit of area."""
-    layout = run.layout
-    v, shares = refined(layout)
-    weights = shares * (run.signed_measure(t) * layout.cell_volume).ravel()[:, None]
-    edges = np.linspace(-1, 1, BINS + 1)
-    first, second = (v[..., axis].ravel() for axis in pair)
-    total: Array = np.histogram2d(first, second, [edges, edges], weights=weights.ravel())[0]
-    total /= (edges[1] - edges[0]) ** 2
-    limit = signed_limit(total)
+    draw_disc(ax, run, t, pair, signed_limit(disc_values(run, t, pair)))
+
+
+def draw_disc(ax: Axes, run: Run, t: float, pair: tuple[int, int], limit: float) -> QuadMesh:
+    """The same with that limit of the colours."""
+    edges = np.linspace(-1, 1, DISC_BINS + 1)
+    values = disc_values(run, t, pair).T
     mesh = ax.pcolormesh(
-        edges, edges, total.T, cmap=DIVERGING, vmin=-limit, vmax=limit, rasterized=True
+        edges, edges, values, cmap=DIVERGING, vmin=-limit, vmax=limit, rasterized=True
     )
     ax.figure.colorbar(mesh, ax=ax, shrink=0.8, label="$m$ per area", extend="both")
     ax.add_patch(Circle((0, 0), 1, fill=False, color=FAINT, linewidth=0.7))
     ax.set(aspect="equal", xlabel=f"$v_{pair[0] + 1}$", ylabel=f"$v_{pair[1] + 1}$")
     ax.set_title(f"measure on the disc, t = {t:.4g}")
+    return mesh
+
+
+def disc_values(run: Run, t: float, pair: tuple[int, int]) -> Array:
+    """The measure in each bin of the square around the disc, per unit of area."""
+    v, shares = refined(run.layout)
+    weights = shares * (run.signed_measure(t) * run.layout.cell_volume).ravel()[:, None]
+    edges = np.linspace(-1, 1, DISC_BINS + 1)
+    first, second = (v[..., axis].ravel() for axis in pair)
+    total: Array = np.histogram2d(first, second, [edges, edges], weights=weights.ravel())[0]
+    return np.asarray(total / (edges[1] - edges[0]) ** 2)

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from .curves import energies
 from .function import great_circle, line
-from .neurons import condensation, plane, projection, remarks
-from .style import SERIES, canvas, legend, note, shades
+from .neurons import condensation, omissions, plane, projection
+from .style import canvas, note, shades
 from .subject import several
 
 if TYPE_CHECKING:
@@ -32,12 +32,11 @@ def figure(run: NeuronRun, t: float) -> Figure:
     else:
         amplitudes(axes[0, 1], run, t)
     energies(axes[1, 0], run, t)
-    _replicas(axes[1, 0], run)
     if d > 1:
         great_circle(axes[1, 1], run, t, (0, 1))
     else:
         line(axes[1, 1], run, t)
-    note(picture, remarks(run))
+    note(picture, omissions(run))
     return picture
 
 
@@ -52,13 +51,3 @@ def amplitudes(ax: Axes, run: NeuronRun, t: float) -> None:
     ax.set(xlabel="outer weight $a$", ylabel="share of the neurons below $a$", ylim=(0, 1))
     ax.set_title("law of the outer weights")
     ax.legend()
-
-
-def _replicas(ax: Axes, run: NeuronRun) -> None:
-    """Where the replicas lie at the saved times: from the lowest risk to the highest."""
-    risks = run.diagnostics["risk_replicas"]
-    if risks.shape[1] > 1:
-        low, high = risks.min(axis=1), risks.max(axis=1)
-        label = f"{risks.shape[1]} replicas"
-        ax.vlines(run.time, low, high, color=SERIES[0], alpha=0.4, linewidth=4, label=label)
-        legend(ax)

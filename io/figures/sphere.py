@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from ...pde.frame import Array
@@ -55,7 +56,7 @@ def measure_figure(run: Run, t: float) -> Figure:
     """The measure alone, at the start and at t, in the same colours."""
     picture = canvas(10.0, 3.4)
     moments = (float(run.time[0]), t)
-    limit = max(signed_limit(run.signed_measure(moment)) for moment in moments)
+    limit = signed_limit(*(run.signed_measure(moment) for moment in moments))
     for ax, moment in zip(picture.subplots(1, 2), moments, strict=True):
         measure_map(ax, run, moment, limit)
     note(picture, remarks(run, t))
@@ -64,7 +65,7 @@ def measure_figure(run: Run, t: float) -> Figure:
 
 def measure_map(ax: Axes, run: Run, t: float, limit: float | None = None) -> None:
     """m on the Mollweide map."""
-    _signed(ax, run, run.signed_measure(t), _mollweide_pixels(), limit)
+    _signed(ax, run, run.signed_measure(t), mollweide_pixels(), limit)
     _finish_map(ax, run)
     ax.set_title(f"signed measure $m(u)$ per volume, t = {t:.4g}")
 
@@ -72,7 +73,7 @@ def measure_map(ax: Axes, run: Run, t: float, limit: float | None = None) -> Non
 def marginal_map(ax: Axes, run: Run, t: float) -> None:
     """The law of the directions on the Mollweide map."""
     values = run.marginal(t)
-    _paint(ax, run, values, _mollweide_pixels(), density_scale(values), r"$\int\rho\,da$")
+    _paint(ax, run, values, mollweide_pixels(), density_scale(values), r"$\int\rho\,da$")
     _finish_map(ax, run)
     ax.set_title(f"law of the directions, t = {t:.4g}")
 
@@ -98,6 +99,11 @@ def _signed(ax: Axes, run: Run, m: Array, pixels: Pixels, limit: float | None = 
     limit = limit or signed_limit(m)
     colours, norm = matplotlib.colormaps[DIVERGING], Normalize(-limit, limit)
     image = _paint(ax, run, m, pixels, (colours, norm), "$m$ (dots: negative)")
+    dots(ax, image, pixels, limit)
+
+
+def dots(ax: Axes, image: Array, pixels: Pixels, limit: float) -> None:
+    """Dots where a picture is clearly negative."""
     lowest, extent = float(np.nanmin(image)), pixels.extent
     if lowest < -NEGATIVE * limit:
         levels = [lowest - limit, -NEGATIVE * limit]
@@ -113,9 +119,9 @@ def _paint(
     label: str,
 ) -> Array:
     """Colour each pixel by its cell; the values as an image, NaN outside."""
-    inside = np.isfinite(pixels.u[..., 0])
+    inside, cells = cells_of(run, pixels)
     image = np.full(inside.shape, np.nan)
-    image[inside] = values.ravel()[cell_of(run.layout, pixels.u[inside])]
+    image[inside] = values.ravel()[cells]
     colours, norm = shading[0].with_extremes(bad=(1, 1, 1, 0)), shading[1]
     shown: Any = np.ma.masked_invalid(image)
     drawn = ax.imshow(shown, colours, norm, interpolation="nearest", origin="lower")
@@ -125,7 +131,13 @@ def _paint(
     return image
 
 
-def _mollweide_pixels() -> Pixels:
+def cells_of(run: Run, pixels: Pixels) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Which pixels show a direction, and the cell of each of those."""
+    inside = np.isfinite(pixels.u[..., 0])
+    return inside, cell_of(run.layout, pixels.u[inside])
+
+
+def mollweide_pixels() -> Pixels:
     """The direction of every pixel of the map (rows, columns, 3), NaN outside."""
     width, height = 2 * np.sqrt(2), np.sqrt(2)
     x, y = np.meshgrid(np.linspace(-width, width, 2 * PIXELS), np.linspace(-height, height, PIXELS))

@@ -78,9 +78,13 @@ def density_scale(values: Array) -> tuple[Colormap, Normalize]:
     return colours, LogNorm(floor, top, clip=True)
 
 
-def signed_limit(values: Array) -> float:
-    """Limit of a diverging colour scale, which a few collapsed cells must not set alone."""
-    return float(np.quantile(np.abs(values), 0.995)) or float(np.abs(values).max()) or 1.0
+def signed_limit(*values: Array) -> float:
+    """Limit of a diverging colour scale, which a few collapsed cells must not set alone.
+
+    Of several arrays, which are to have the same colours, the largest of their limits.
+    """
+    limits = [float(np.quantile(np.abs(each), 0.995)) for each in values]
+    return max(limits) or max(float(np.abs(each).max()) for each in values) or 1.0
 
 
 def halo() -> list[AbstractPathEffect]:

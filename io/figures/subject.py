@@ -17,6 +17,7 @@ from ..prediction import power
 
 if TYPE_CHECKING:
     from ...pde.network.activations import Activation
+    from ...pde.network.target import Target
     from ..run import Run
 
 UNRESOLVED = 0.01
@@ -54,14 +55,16 @@ def cell_of(layout: Layout, u: Array) -> np.ndarray[tuple[int, ...], np.dtype[np
 
 
 def refined(layout: Layout) -> tuple[Array, Array]:
-    """Whitened directions of points spread evenly through each cell, and each point's share of it.
+    """Whitened directions of points spread through each cell, and each point's share of it.
 
-    (cells, points, d) and (cells, points); the shares of a cell sum to one.
+    (cells, points, d) and (cells, points); the shares of a cell sum to one. One point a subcell, at
+    a place of its own by a Kronecker sequence: points in rows would make stripes in histograms.
     """
     n, d = len(layout.xi), layout.dimension
     each = int(np.clip((POINTS / layout.cell_volume.size) ** (1 / (d - 1)), 1, 8))
     fine = -np.pi / 4 + (np.arange(n * each) + 0.5) * np.pi / (2 * n * each)
-    tangents = np.stack(np.meshgrid(*[np.tan(fine)] * (d - 1), indexing="ij"), axis=-1)
+    angles = np.stack(np.meshgrid(*[fine] * (d - 1), indexing="ij"), axis=-1)
+    tangents = np.tan(angles + _scattered(angles.shape) * np.pi / (2 * n * each))
     squared = 1 + np.sum(tangents**2, axis=-1)
     volume = _by_cell(np.prod(1 + tangents**2, axis=-1) / squared ** (d / 2), n, each)
     p = np.empty((2 * d, n ** (d - 1), each ** (d - 1), d))
@@ -72,6 +75,13 @@ def refined(layout: Layout) -> tuple[Array, Array]:
     points = p.reshape(-1, each ** (d - 1), d)
     own = layout.coordinates == "whitened"
     return _unit(points) if own else whitened(layout, points), shares
+
+
+def _scattered(shape: tuple[int, ...]) -> Array:
+    """Numbers between -1/2 and 1/2, for each of `shape[:-1]` points `shape[-1]`, evenly spread."""
+    steps = np.sqrt(np.array([2.0, 3.0, 5.0])[: shape[-1]])
+    count = 1 + np.arange(int(np.prod(shape[:-1])))  # the zeroth would lie on an edge
+    return np.asarray((count[:, None] * steps % 1.0 - 0.5).reshape(shape))
 
 
 def _angle(u: Array) -> Array:
@@ -120,15 +130,12 @@ def target_function(run: Run) -> Callable[[Array], Array] | None:
 
     Without noise; classes are +-1. A function given in Python is not known to a stored run.
     """
-    if run.settings.get("target", {}).get("kind") in ("file", "arrays", "function"):
-        return None
-    from ...pde.network.target import signs, target
+    from ...pde.network.target import signs
 
-    layout = run.layout
-    basis, to_law = _law_of_rows(run) or (_range_basis(run), _as_it_is)
-    columns = layout.dimension if basis is None else basis.shape[1]
-    found = target(run.config.target, run.activation, columns, basis)
-    assert found is not None
+    layout, known = run.layout, target_law(run)
+    if known is None:
+        return None
+    found, to_law = known
 
     def function(xt: Array) -> Array:
         inputs = to_law(xt)
@@ -136,6 +143,19 @@ def target_function(run: Run) -> Callable[[Array], Array] | None:
         return signs(y) if found.classes else layout.target_shift + layout.target_scale * y
 
     return function
+
+
+def target_law(run: Run) -> tuple[Target, Callable[[Array], Array]] | None:
+    """The target as the network meets it, and its inputs, an affine function of whitened ones."""
+    if run.settings.get("target", {}).get("kind") in ("file", "arrays", "function"):
+        return None
+    from ...pde.network.target import target
+
+    basis, to_law = _law_of_rows(run) or (_range_basis(run), _as_it_is)
+    columns = run.layout.dimension if basis is None else basis.shape[1]
+    found = target(run.config.target, run.activation, columns, basis)
+    assert found is not None
+    return found, to_law
 
 
 def _as_it_is(xt: Array) -> Array:
@@ -179,10 +199,11 @@ def is_classification(run: Run) -> bool:
 
 
 def several(run: Run, t: float, count: int = 4) -> list[float]:
-    """A few saved times up to t: the first, t, and some between."""
-    last = run.index(t)
-    rows = np.unique(np.linspace(0, last, count).round().astype(int))
-    return [float(run.time[row]) for row in rows]
+    """A few saved times with fields, up to t: the first, t, and some between."""
+    known = run.field_times if len(run.field_times) else run.time
+    times = np.append(known[known < t], run.time[run.index(t)])
+    rows = np.unique(np.linspace(0, len(times) - 1, count).round().astype(int))
+    return [float(times[row]) for row in rows]
 
 
 def remarks(run: Run, t: float) -> list[str]:

@@ -1,7 +1,8 @@
 """What a run is told: one declaration of every key, and the way from TOML to a checked `Config`.
 
-The tables live in `network`, `data`, `initial` and `solver`; `base` holds what all keys share. The
-same declaration validates, words the one-line errors (`messages`), and makes `bnflow schema`.
+The tables live in `network`, `data`, `initial`, `solver` and `output`; `base` holds what all keys
+share. The same declaration validates, words the one-line errors (`messages`), and makes `bnflow
+schema`.
 """
 
 from .config import Config

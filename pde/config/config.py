@@ -18,11 +18,13 @@ import tomli_w
 from pydantic import PrivateAttr, model_validator
 
 from . import affine, agreement, particles
-from .base import Table, clash, key, later_key
+from .base import Table, clash, key
 from .data import Data, FileData, Population
 from .initial import Constant, Initial, Normal, TwoPoint, Uniform
 from .network import Loss, Network, Training
+from .output import Output
 from .solver import Run, Solver, Time
+from .sweep import Sweep
 from .target import Target, Teacher
 
 
@@ -38,7 +40,10 @@ class Config(Table):
     solver: Solver = key(Solver(), "The discretization.")
     time: Time = key(Time(), "Until when, and when to save.")
     run: Run = key(Run(), "Where the computation runs.")
-    sweep: dict[str, Any] | None = later_key(None, "Grids of configurations.")
+    output: Output = key(Output(), "What is stored of the saved times.")
+    sweep: Sweep | None = key(
+        None, "Many runs of this config, for bnflow sweep.", words="a table", tables=True
+    )
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
 
@@ -106,6 +111,16 @@ class Config(Table):
         from .loading import load_config
 
         return load_config(self, changes)
+
+    def without_sweep(self) -> Config:
+        """Return the config of one run."""
+        if self.sweep is None:
+            return self
+        tables = self.to_dict()
+        del tables["sweep"]
+        from .loading import load_config
+
+        return load_config(tables, base=self.base)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether every key has the same value."""

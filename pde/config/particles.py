@@ -54,6 +54,17 @@ def metric_fits(config: Config) -> str:
     )
 
 
+def stored_fields_fit(config: Config) -> str:
+    """Complain about fields of a grid where there is none."""
+    fields = config.output.fields
+    if fields == "auto" or config.solver.method == "grid":
+        return ""
+    return (
+        f"output.fields = {list(fields)} are of a density on a grid; neurons are stored whole: "
+        "leave it out"
+    )
+
+
 def inner_law_fits(config: Config) -> str:
     """Complain about normal weights where only their direction counts, and given densities."""
     initial = config.initial
@@ -165,6 +176,7 @@ CHECKS = (
     plain_networks_are_particles,
     coordinates_fit,
     metric_fits,
+    stored_fields_fit,
     inner_law_fits,
     quadrature_has_a_rule,
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _LONGEST = 60
+_MOST = 5
 
 
 def toml(value: Any) -> str:
@@ -44,6 +45,17 @@ def nearest(word: object, names: Iterable[str]) -> str:
     """Return `; did you mean NAME?` for the name closest to the word, or nothing."""
     close = difflib.get_close_matches(str(word)[:100], list(names), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def some(times: Sequence[float]) -> str:
+    """Write times, those in the middle left out where they are many.
+
+    >>> some([0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
+    '0, 0.5, 1, 1.5 .. 3'
+    """
+    if len(times) <= _MOST:
+        return ", ".join(f"{t:.6g}" for t in times)
+    return f"{', '.join(f'{t:.6g}' for t in times[: _MOST - 1])} .. {times[-1]:.6g}"
 
 
 def size(count: float) -> str:

@@ -3,21 +3,24 @@
 A subclass takes one step (`_step`), hands out a frame (`_frame`), and keeps its clock and its
 accumulated energy balance in `state`. Save times are hit exactly; 0 and the last one are always
 among them.
+
+Asked to stop, it does so after the step that it is in, and hands out an interim frame there. Steps
+depend on the state and on the next save time alone, so a run continued from there takes bitwise the
+steps of the one that never stopped.
 """
 
 from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...kernels.errors import Notice, NumericalFailure
-from ..frame import Frame
+from ..frame import Array, Frame
 
 RISEN = 1.05  # of the energy at the start: more than any error of a sound run
 UNBALANCED = 0.05  # of the energy that has fallen
@@ -42,6 +45,7 @@ class Loop(ABC):
 
     saves : the times, ascending; stop_risk : ends the run early, once the risk is below
     report : called after every step
+    halted : whether it was asked to stop before its end, and has
     """
 
     state: Any  # its time, step, start_energy and dissipated are read here
@@ -55,7 +59,16 @@ class Loop(ABC):
     ) -> None:
         self.saves, self.stop_risk, self.report = tuple(saves), stop_risk, report
         self.log: dict[str, list[float]] = {name: [] for name in LOG}
-        self._told = False
+        self.halted = self._told = False
+        self._asked: Callable[[], bool] = lambda: False
+
+    def stop_when(self, asked: Callable[[], bool]) -> None:
+        """Ask after every step whether to stop there."""
+        self._asked = asked
+
+    def recall(self, log: Mapping[str, Array]) -> None:
+        """Take over the log of an interim frame, for the next frame."""
+        self.log = {name: list(log.get(name, ())) for name in LOG}
 
     def frames(self) -> Iterator[Frame]:
         """The saved times, one after the other; the first is t = 0 where the state is new."""
@@ -63,14 +76,21 @@ class Loop(ABC):
             self._begin()
             yield self._frame()
         for time in self.saves:
-            if time <= self.state.time or self._low_enough():
+            if self._reached(time):
                 continue
-            while self.state.time < time and not self._low_enough():
+            while not self._reached(time) and not self.halted:
                 self._step(time)
-            yield self._frame()
+                self.halted = self._asked()
+            whole = self._reached(time)
+            self.halted = self.halted and not self._reached(self.saves[-1])
+            yield self._frame() if whole else replace(self._frame(), interim=True)
+            if self.halted:
+                return
 
-    def _low_enough(self) -> bool:
-        return self.stop_risk is not None and self.risk <= self.stop_risk
+    def _reached(self, time: float) -> bool:
+        """Whether that time is reached, or the risk is low enough to end before."""
+        low = self.stop_risk is not None and self.risk <= self.stop_risk
+        return low or self.state.time >= time
 
     def _refuse_stall(self, dt: float, why: str) -> None:
         """A limit that would not let the run end in this life stops it, and is named."""
@@ -133,7 +153,7 @@ class Loop(ABC):
                 stacklevel=2,
             )
 
-    def _taken_log(self) -> dict[str, NDArray[np.float64]]:
+    def _taken_log(self) -> dict[str, Array]:
         """The log since the last frame, which starts a new one."""
         log = {name: np.array(values) for name, values in self.log.items()}
         self.log = {name: [] for name in LOG}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import bnflow
+from bnflow.io.health import Finding
 
 
 class FakeRun:
@@ -31,14 +32,28 @@ class FakeRun:
     def to_info(self) -> dict[str, Any]:
         return {"status": self.status, "risk": [0.5, math.nan], "config": {"x": [math.inf, 1]}}
 
-    def plot(self, path: Path, what: str, time: float | None) -> None:
-        path.write_text(f"{what} {time}")
+    def plot(
+        self, path: Path, what: str, time: float | None, neurons: "FakeRun | None", script: bool
+    ) -> None:
+        path.write_text(f"{what} {time}{' over' * (neurons is not None)}{' script' * script}")
+
+    def export(self, path: Path, what: list[str], time: float | None, to: str | None) -> None:
+        path.write_text(f"{','.join(what)} {time} {to}")
+
+    def movie(self, path: Path, fps: float | None, told: Callable[[int, int], None] | None) -> None:
+        path.write_text(f"{fps}")
+        if told is not None:
+            told(2, 2)
+
+    def report(self, path: Path) -> None:
+        path.write_text("page")
 
 
 class FakeApi(SimpleNamespace):
     """Records its calls; `work` is what solving does."""
 
     calls: list[tuple[Any, ...]]
+    limits: list[float | None]
     work: Callable[[Any], None]
 
     def solve(
@@ -49,10 +64,19 @@ class FakeApi(SimpleNamespace):
         progress: Any = None,
         interrupt: str = "return",
         shadow_particles: int | None = None,
+        max_minutes: float | None = None,
     ) -> FakeRun:
         assert interrupt == "raise"  # so that Ctrl-C ends in exit code 3
         self.calls.append(("solve", config, out))
+        self.limits.append(max_minutes)
         self.work(progress)
+        return FakeRun()
+
+    def resume(self, path: Any, until: float | None, **options: Any) -> FakeRun:
+        self.calls.append(("resume", path, until))
+        self.limits.append(options["max_minutes"])
+        assert options["interrupt"] == "raise"
+        self.work(options["progress"])
         return FakeRun()
 
     def open(self, path: str) -> FakeRun:
@@ -65,8 +89,8 @@ class FakeApi(SimpleNamespace):
     def dry_run(self, config: Any) -> Any:
         return SimpleNamespace(lines=lambda: [f"cells {config.solver.cells}", "step 1 s"])
 
-    def health(self, path: str) -> list[str]:
-        return [f"{path} is well"]
+    def health(self, path: str) -> list[Finding]:
+        return [Finding("damaged" if "ill" in path else "good", path)]
 
 
 def one_step(progress: Any) -> None:
@@ -80,6 +104,6 @@ def one_step(progress: Any) -> None:
 def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeApi:
     """The stand-in, in an empty current folder."""
     monkeypatch.chdir(tmp_path)
-    fake = FakeApi(calls=[], work=one_step)
+    fake = FakeApi(calls=[], limits=[], work=one_step)
     monkeypatch.setattr(bnflow, "api", fake, raising=False)
     return fake

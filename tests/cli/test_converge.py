@@ -33,7 +33,7 @@ def test_an_interruption_with_a_folder_can_go_on(
 
     command = ["converge", *SMALL, "--out", str(tmp_path / "levels")]
     with monkeypatch.context() as patch:
-        patch.setattr("bnflow.io.job._append", interrupt)
+        patch.setattr("bnflow.io.writer.Writer.save", interrupt)
         assert main(command) == STOPPED
     assert "the same command continues" in capsys.readouterr().err
     assert main(command) == DONE

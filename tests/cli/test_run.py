@@ -55,7 +55,7 @@ def test_a_signal_stops_resumably(
 
     api.work = work
     assert main(["run"]) == STOPPED
-    told = "bnflow: interrupted at t = 1.25; the same command continues from the last snapshot\n"
+    told = "bnflow: interrupted at t = 1.25; continue: bnflow resume runs/circle-teacher\n"
     assert capsys.readouterr().err.endswith(told)
     assert signal.getsignal(signal.SIGTERM) is usual
 

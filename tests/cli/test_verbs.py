@@ -61,7 +61,9 @@ def test_doctor_of_a_config_and_of_a_run(
     api: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert out(["doctor", "circle-teacher"], capsys) == "cells 64\n"
-    assert out(["doctor", str(tmp_path)], capsys) == f"{tmp_path} is well\n"
+    assert out(["doctor", str(tmp_path)], capsys) == f"good       {tmp_path}\n"
+    (tmp_path / "ill").mkdir()
+    assert main(["doctor", str(tmp_path / "ill")]) == 5
 
 
 def test_schema_prints_every_key(capsys: pytest.CaptureFixture[str]) -> None:

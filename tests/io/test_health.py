@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
-from bnflow.io.health import describe_folder
+from bnflow.io.health import examine
+from bnflow.io.pack import pack
 from bnflow.io.store import Store
 from bnflow.kernels.errors import InputError
 from bnflow.pde.frame import Frame, Layout
@@ -33,14 +35,20 @@ def written(
     return folder
 
 
+def describe_folder(folder: Path) -> list[str]:
+    return [str(finding) for finding in examine(folder)]
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def spoil(path: Path) -> None:
-    """Flip a byte in the middle."""
+    """Flip a byte of the density."""
+    with h5py.File(path) as file:
+        place = file["rho"].id.get_chunk_info(0).byte_offset
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
+    content[place + 100] ^= 0xFF
     path.write_bytes(bytes(content))
 
 
@@ -51,7 +59,7 @@ def kinds(lines: list[str]) -> list[str]:
 def test_a_whole_run_is_good_and_says_where_it_can_go_on(written: Path) -> None:
     before = contents(written)
     lines = describe_folder(written)
-    assert kinds(lines) == ["good"] * 5 + ["resume"]
+    assert kinds(lines) == ["good"] * 7 + ["resume"]  # the view, four snapshots, two states
     assert lines[0].endswith("4 saved times, stopped")
     assert lines[2].endswith("t = 0.1, step 1")
     assert "from step 3" in lines[-1]
@@ -64,18 +72,19 @@ def test_a_spoilt_snapshot_is_named_and_the_others_still_judged(step: int, writt
     spoil(path)
     before = contents(written)
     lines = describe_folder(written)
-    assert kinds(lines).count("good") == 4
+    assert kinds(lines).count("good") == 6
     (damaged,) = [line for line in lines if line.startswith("damaged")]
     assert str(path) in damaged
+    assert kinds(lines)[-2:] == ["resume", "repair"]
     # a resume needs snapshot and restart of one step
-    assert f"from step {2 if step == 3 else 3}" in lines[-1]
+    assert f"from step {2 if step == 3 else 3}" in lines[-2]
     assert contents(written) == before
 
 
 def test_a_complete_run_needs_no_resume_but_a_damaged_one_a_copy(written: Path) -> None:
     with Store.reopen(written) as store:
         store.close("complete")
-    assert kinds(describe_folder(written)) == ["good"] * 5
+    assert kinds(describe_folder(written)) == ["good"] * 7
     spoil(written / "snap" / "000000001.h5")
     assert kinds(describe_folder(written))[-1] == "repair"
 
@@ -83,7 +92,9 @@ def test_a_complete_run_needs_no_resume_but_a_damaged_one_a_copy(written: Path) 
 def test_a_cut_off_restart_leaves_the_one_before(written: Path) -> None:
     path = written / "restart" / "000000003.h5"
     path.write_bytes(path.read_bytes()[:100])
-    assert "from step 2" in describe_folder(written)[-1]
+    lines = describe_folder(written)
+    assert "from step 2" in lines[-1]
+    assert [str(path) in line for line in lines if line.startswith("damaged")] == [True]
     (written / "restart" / "000000002.h5").unlink()
     assert "not possible" in describe_folder(written)[-1]
 
@@ -91,8 +102,50 @@ def test_a_cut_off_restart_leaves_the_one_before(written: Path) -> None:
 def test_a_spoilt_view_does_not_hide_the_snapshots(written: Path) -> None:
     (written / "trajectory.h5").write_bytes(b"not HDF5")
     lines = describe_folder(written)
-    assert kinds(lines) == ["damaged", *["good"] * 4, "resume"]
+    assert kinds(lines) == ["damaged", *["good"] * 6, "resume", "repair"]
     assert all(len(line.splitlines()) == 1 for line in lines)
+
+
+def test_a_missing_snapshot_is_listed(written: Path) -> None:
+    (written / "snap" / "000000001.h5").unlink()
+    (missing,) = [line for line in describe_folder(written) if line.startswith("missing")]
+    assert "snap/000000001.h5" in missing
+
+
+def test_what_belongs_to_another_run_is_foreign(
+    written: Path, tmp_path: Path, make_layout: Any, make_frame: Any, config_text: Any
+) -> None:
+    """Of the same times and steps, and of the same format: only its name tells."""
+    layout = make_layout()
+    with Store.create(
+        tmp_path / "other", layout=layout, config_toml=config_text(2), provenance={"seed": 0}
+    ) as store:
+        store.append(make_frame(layout, 1))
+    name = "000000001.h5"
+    (written / "snap" / name).write_bytes((tmp_path / "other" / "snap" / name).read_bytes())
+    assert [f.kind for f in examine(written) if name in f.text] == ["foreign"]
+
+
+def test_a_newer_format_is_told_apart_from_damage(written: Path) -> None:
+    with h5py.File(written / "snap" / "000000001.h5", "r+") as file:
+        file.attrs["bnflow_schema"] = "9.0"
+    (newer,) = [line for line in describe_folder(written) if line.startswith("newer")]
+    assert "9.0" in newer
+    assert "upgrade" in newer
+
+
+def test_what_a_killed_writer_left_is_named(written: Path) -> None:
+    (written / "snap" / ".000000004.h5.1-ab.tmp").touch()
+    assert kinds(describe_folder(written)).count("left") == 1
+
+
+def test_a_packed_run_is_read_whole(written: Path, tmp_path: Path) -> None:
+    pack(written, tmp_path / "one.h5")
+    (line,) = describe_folder(tmp_path / "one.h5")
+    assert line.startswith("good")
+    assert "4 saved times" in line
+    spoil(tmp_path / "one.h5")
+    assert kinds(describe_folder(tmp_path / "one.h5")) == ["damaged"]
 
 
 def test_a_run_that_is_being_written_is_told(written: Path) -> None:

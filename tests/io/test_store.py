@@ -144,6 +144,7 @@ def test_the_grid_of_whitened_directions_is_remembered(
     for name in (path / "trajectory.h5", *(path / "snap").iterdir()):
         with h5py.File(name, "r+") as file:
             del file.attrs["directions_of_grid"]
+            file.attrs.pop("tables_sha256", None)
     assert Run.from_directory(path).layout.coordinates == "raw"
 
 
@@ -284,6 +285,75 @@ def test_a_damaged_view_is_rebuilt(filled: Path) -> None:
         assert len(Run.from_directory(filled).time) == 4
     Store.reopen(filled).close("complete")
     assert len(Run.from_directory(filled).time) == 4
+
+
+# -- frames between the saved times ----------------------------------------------------------------
+
+
+def interim(frame: Frame) -> Frame:
+    return replace(frame, interim=True)
+
+
+def test_the_frame_of_a_stop_is_seen_and_the_next_one_replaces_it(
+    tmp_path: Path, create: Callable[[Path], Store], layout: Layout, make_frame: MakeFrame
+) -> None:
+    """The log goes on over it: one entry a step, none twice."""
+    path = tmp_path / "run"
+    with create(path) as store:
+        store.append(make_frame(layout, 0))
+        store.append(make_frame(layout, 10, since=0))
+        store.append(interim(make_frame(layout, 14, since=10)))
+        store.close("stopped")
+    stopped = Run.from_directory(path)
+    assert stopped.step.tolist() == [0, 10, 14]
+    with xarray.open_dataset(path / "trajectory.h5", engine="h5netcdf") as data:
+        assert data.step.values.tolist() == [0, 10]  # what stays
+    assert stopped.log["time"].tolist() == [step / 10 for step in range(1, 15)]
+    store = Store.reopen(path)
+    assert len(store.interim_log["time"]) == 4
+    state = store.last_restart()
+    assert state is not None
+    assert (state["rho"] == make_frame(layout, 14).fields["rho"]).all()
+    store.append(make_frame(layout, 20, since=10))
+    assert Run.from_directory(path).step.tolist() == [0, 10, 20]
+    assert (path / "snap" / "000000014.h5").exists()  # for whoever has just opened it
+    store.close("complete")
+    assert Run.from_directory(path).log["time"].tolist() == [s / 10 for s in range(1, 21)]
+    assert sorted(p.stem[-2:] for p in (path / "snap").iterdir()) == ["00", "10", "20"]
+    assert sorted(p.stem[-2:] for p in (path / "restart").iterdir()) == ["10", "20"]
+
+
+@pytest.mark.parametrize("view", ["old", "lost"])
+def test_a_replaced_frame_that_is_still_there_is_no_part_of_the_run(
+    view: str,
+    tmp_path: Path,
+    create: Callable[[Path], Store],
+    layout: Layout,
+    make_frame: MakeFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Killed before the view was written: readers and the next session both leave it out."""
+    path = tmp_path / "run"
+    store = create(path)
+    store.append(make_frame(layout, 10))
+    store.append(interim(make_frame(layout, 14, since=10)))
+    store.close("stopped")
+    store = Store.reopen(path)
+    monkeypatch.setattr(Store, "_rewrite_view", lambda _: None)
+    store.append(make_frame(layout, 20, since=10))
+    store._lock.release()
+    monkeypatch.undo()
+    assert (path / "snap" / "000000014.h5").exists()
+    if view == "lost":
+        (path / "trajectory.h5").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        run = Run.from_directory(path)
+    assert run.step.tolist() == [10, 20]
+    assert run.log["time"].tolist() == [step / 10 for step in (*range(1, 11), *range(11, 21))]
+    Store.reopen(path).close("stopped")
+    assert not (path / "snap" / "000000014.h5").exists()
+    assert Run.from_directory(path).step.tolist() == [10, 20]
 
 
 # -- refusals --------------------------------------------------------------------------------------

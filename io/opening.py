@@ -1,0 +1,71 @@
+"""A run as it lies on the disk, for reading: a folder, or one file made by `pack`.
+
+Opening reads tables alone; fields are read when they are asked for. Nothing is ever written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ..kernels.errors import InputError
+from .fieldsource import FieldSource, PackedFields, SnapshotFields
+from .header import Header
+from .lock import is_held
+from .pack import is_packed
+from .trajectory import Trajectory
+from .view import VIEW, is_run, read_folder, read_view
+
+
+class Opened(NamedTuple):
+    """What a `Run` is made of."""
+
+    header: Header
+    trajectory: Trajectory
+    fields: FieldSource
+    status: str
+
+
+def opened(path: Path) -> Opened:
+    """The run at a path. Raises InputError, one line, where there is none that reads."""
+    if is_packed(path):
+        return _read(path, packed=True)
+    _refuse_other(path)
+    found = _read(path, packed=False)
+    if found.status == "running" and not is_held(path):
+        return found._replace(status="stopped")
+    return found
+
+
+def _read(path: Path, packed: bool) -> Opened:
+    try:
+        header, trajectory, status = read_view(path) if packed else read_folder(path)
+    except OSError as error:
+        raise InputError(
+            f"the run in {path} does not read ({error}): restore it from a copy, or run again"
+        ) from None
+    fields: FieldSource
+    if packed:
+        fields = PackedFields(path, trajectory, header.layout)
+    else:
+        fields = SnapshotFields(path, trajectory.source, trajectory.digest)
+    return Opened(header, trajectory, fields, status)
+
+
+def _refuse_other(folder: Path) -> None:
+    """Say what is there, where it is not a run."""
+    if is_run(folder):
+        return
+    if folder.name == VIEW and folder.is_file():
+        raise InputError(f"{folder} is the view of a run: give its folder, {folder.parent}")
+    if not folder.exists():
+        raise InputError(f"{folder} does not exist: give the folder of a run (bnflow run --out)")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file, not the folder of a run")
+    inside = sorted(item.name for item in folder.iterdir())
+    runs = [name for name in inside if (folder / name / VIEW).is_file()]
+    there = (
+        f"it holds {', '.join(inside[:4])}{' ..' * (len(inside) > 4)}" if inside else "it is empty"
+    )
+    hint = f"; did you mean {folder / runs[0]}?" if runs else ""
+    raise InputError(f"{folder} holds no run (no {VIEW}; {there}){hint}")

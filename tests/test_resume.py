@@ -1,0 +1,94 @@
+"""bnflow.resume: what was given from Python is given again, files are found, ends only grow."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import bnflow
+from bnflow.kernels.errors import InputError, Notice
+
+SMALL: dict[str, Any] = {"solver": {"cells": 5, "a_cells": 10}, "time": {"end": 0.4}}
+pytestmark = pytest.mark.filterwarnings("ignore::bnflow.kernels.errors.Notice")
+
+
+def test_a_finished_run_is_opened_and_one_with_a_later_end_goes_on(tmp_path: Path) -> None:
+    first = bnflow.solve(SMALL, tmp_path / "run")
+    with pytest.warns(Notice, match="already complete"):
+        assert bnflow.resume(tmp_path / "run").time.tolist() == first.time.tolist()
+    later = bnflow.resume(tmp_path / "run", until=0.5)
+    assert (later.time[-1], later.status, later.config.time.end) == (0.5, "complete", 0.5)
+    with pytest.raises(InputError, match=r"until = 0.3: .* 0.5; give a later time"):
+        bnflow.resume(tmp_path / "run", until=0.3)
+
+
+def test_an_end_among_the_saved_times_of_a_longer_run_leaves_no_trace(tmp_path: Path) -> None:
+    """Steps are spread before every saved time, so both runs take the same ones."""
+    saves = {"time.save": [0.1, 0.3, 0.4, 0.7]}
+    straight = bnflow.solve(SMALL, **{**saves, "time.end": 0.9})
+    bnflow.solve(SMALL, tmp_path / "run", **{**saves, "time.end": 0.4})
+    parts = bnflow.resume(tmp_path / "run", until=0.9)
+    assert parts.step.tolist() == straight.step.tolist()
+    assert (parts.density(0.9) == straight.density(0.9)).all()
+    assert parts.log["dt"].tolist() == straight.log["dt"].tolist()
+
+
+def test_a_relative_data_file_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.random.default_rng(0).standard_normal((30, 2))
+    np.savez(tmp_path / "rows.npz", x=x, y=np.tanh(x[:, 0]))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "mine.toml").write_text(
+        '[data]\nkind = "file"\npath = "../rows.npz"\ninputs = "x"\ntargets = "y"\n'
+        "[solver]\ncells = 5\na_cells = 10\n[time]\nend = 0.4\n"
+    )
+    bnflow.solve(tmp_path / "deep" / "mine.toml", tmp_path / "run", max_minutes=1e-6)
+    monkeypatch.chdir("/")
+    assert bnflow.resume(tmp_path / "run").status == "complete"
+
+
+def test_arrays_and_functions_are_given_again(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((30, 2))
+
+    def target(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(np.tanh(rows[:, 0]))
+
+    bnflow.solve(SMALL, tmp_path / "run", data=x, target=target, max_minutes=1e-6)
+    with pytest.raises(InputError, match="Python"):
+        bnflow.resume(tmp_path / "run")
+    with pytest.raises(InputError, match="the data have changed"):
+        bnflow.resume(tmp_path / "run", data=x + 1, target=target)
+    run = bnflow.resume(tmp_path / "run", data=x, target=target)
+    assert run.status == "complete"
+
+
+def test_a_run_of_an_older_format_goes_on(tmp_path: Path) -> None:
+    """1.1 had no digests of states and tables, and no links between files."""
+    whole = bnflow.solve(SMALL)
+    bnflow.solve(SMALL, tmp_path / "run", max_minutes=1e-6)
+    newer = ("tables_sha256", "previous", "interim", "a_count", "snapshot")
+    for path in (tmp_path / "run").rglob("*.h5"):
+        with h5py.File(path, "r+") as file:
+            if file.attrs["bnflow_kind"] == "restart":
+                del file.attrs["digest"], file.attrs["bnflow_schema"]
+            else:
+                file.attrs["bnflow_schema"] = "1.1"
+            for name in newer:
+                file.attrs.pop(name, None)
+    sorted((tmp_path / "run" / "snap").iterdir())[-1].unlink()  # 1.1 stopped at saved times alone
+    run = bnflow.resume(tmp_path / "run")
+    assert run.step.tolist() == whole.step.tolist()
+    assert (run.density(0.4) == whole.density(0.4)).all()
+
+
+def test_the_callback_sees_saved_times_alone(tmp_path: Path) -> None:
+    """Where a run was stopped is stored, and is no saved time."""
+    seen: list[float] = []
+    call = {"callback": lambda frame: seen.append(frame.time)}
+    run = bnflow.solve(SMALL, tmp_path / "run", max_minutes=1e-6, **call)
+    assert run.time.tolist()[:1] == [0.0]
+    assert len(run.time) == 2
+    assert seen == [0.0]
