@@ -29,13 +29,15 @@ VERBS = {
     "compare": "how far apart two runs of one problem are",
     "converge": "observed orders and error bars of a config, from grids that halve",
     "verify": "hold the solver against known answers, on this machine",
+    "study": "put a claim of the papers on depth to the test",
+    "depth": "all studies of a group: gram, fisher or ablations",
     "doctor": "this machine, the cost of a config, the health of a run",
     "schema": "every key of a config: type, default, allowed values, meaning",
     "examples": "list, print or copy the packaged examples",
 }
 LATER_VERBS = (
     *("resume", "movie", "report", "export", "pack", "sweep"),
-    *("sweep-table", "sweep-plot", "study", "depth", "bench", "cite"),
+    *("sweep-table", "sweep-plot", "bench", "cite"),
 )
 
 _DESCRIPTION = f"""\

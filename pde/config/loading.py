@@ -48,7 +48,7 @@ def load_config(
     2.0
     """
     raw, found = read(source)
-    for name, value in _named(overrides):
+    for name, value in named(overrides):
         _put(raw, name, value)
     try:
         config = Config.model_validate(raw)
@@ -115,7 +115,8 @@ def _one(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _named(overrides: Overrides) -> list[tuple[str, Any]]:
+def named(overrides: Overrides) -> list[tuple[str, Any]]:
+    """Names and values of overrides, in their order."""
     if isinstance(overrides, Mapping):
         return [(_checked_name(name), _plain(value)) for name, value in overrides.items()]
     if isinstance(overrides, str):

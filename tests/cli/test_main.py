@@ -43,7 +43,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "told"),
     [
         (["rnu"], "'rnu' is no verb; did you mean run?"),
-        (["zzz"], "verbs: run, info, plot, compare, converge, verify, doctor, schema, examples"),
+        (["zzz"], f"verbs: {', '.join(VERBS)}"),
         (["info"], "the following arguments are required: DIR; see bnflow info --help"),
         (["run", "--typo"], "unrecognized arguments: --typo; see bnflow run --help"),
         (["run", "nowhere.toml"], "no config file nowhere.toml"),
