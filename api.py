@@ -10,6 +10,7 @@ bnflow.compare("runs/first", "runs/second").summary()   # how far apart two runs
 bnflow.converge("config.toml").summary()   # observed orders and error bars, from coarser grids
 bnflow.sweep("config.toml", "runs/sweep", grid={"network.gain": [1, 2]}, seeds=8).summary()
 bnflow.verify("quick").passed              # known answers, on this machine
+bnflow.study("gram-width", quick=True)     # a claim about depth, and the verdict on it
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from .depth.studies.registry import find_study
+from .depth.studies.settings import settings_of
 from .io.bar import Bar
 from .io.comparison import Comparison, compare_runs
 from .io.convergence import Convergence, convergence
@@ -38,6 +41,7 @@ from .io.job import Callback, Job, Progress
 from .io.pack import pack as pack_run
 from .io.run import SHADOW, Run
 from .io.store import is_run
+from .io.study import StudyProgress, StudyResult, run_study
 from .io.sweep import Sweep, is_sweep
 from .io.sweeping import Report as SweepReport
 from .io.sweeping import Worker
@@ -342,6 +346,32 @@ def verify(
     """
     with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
         return verify_checks(level, backend, (*CHECKS, _STORED), report)
+
+
+def study(
+    name: str,
+    out: str | PathLike[str] | None = None,
+    *,
+    quick: bool = False,
+    progress: StudyProgress | None = None,
+    **settings: Any,
+) -> StudyResult:
+    """Put a claim of a paper about random networks in depth to the test.
+
+    name : of the study, as `bnflow study list` has it
+    out : folder for its file, NAME.h5, or NAME-quick.h5; the same call continues one that was
+        stopped. None keeps it in memory
+    quick : small sizes, below a minute
+    progress : told every piece of the computation
+    settings : of the study, as seed=1
+
+    Raises InputError for an unknown study or setting, and where the file holds other settings.
+    """
+    found = find_study(name)
+    file = None if out is None else Path(out) / f"{name}{'-quick' if quick else ''}.h5"
+    chosen = settings_of(found, quick, settings)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return run_study(found, chosen, file, progress)
 
 
 def plan(config: Source = None, **overrides: Any) -> Plan | NeuronPlan:

@@ -38,11 +38,13 @@ VERBS = {
     "sweep-table": "what the runs of a sweep found, side by side",
     "sweep-plot": "curves and phase diagrams of a sweep",
     "verify": "hold the solver against known answers, on this machine",
+    "study": "put a claim of the papers on depth to the test",
+    "depth": "all studies of a group: gram, fisher or ablations",
     "doctor": "this machine, the cost of a config, the health of a run",
     "schema": "every key of a config: type, default, allowed values, meaning",
     "examples": "list, print or copy the packaged examples",
 }
-LATER_VERBS = ("study", "depth", "bench")
+LATER_VERBS = ("bench",)
 
 _DESCRIPTION = f"""\
 bnflow {__version__}: how batch-normalized networks of infinite width train.

@@ -119,6 +119,48 @@ def progress(*, quiet: bool, stream: TextIO | None = None) -> Silent:
     return Live(stream) if stream.isatty() else Plain(stream)
 
 
+class Pieces:
+    """The pieces of a study: a live line on a terminal, elsewhere a line every two seconds."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Write to this stream; None is silent."""
+        self._stream = stream
+        self._bar: Any = None
+        self._due = 0.0
+
+    def piece(self, study: str, name: str, done: int, pieces: int) -> None:
+        """Show that a piece begins, after `done` of so many."""
+        if self._stream is None:
+            return
+        if not self._stream.isatty():
+            now = time.monotonic()
+            if now >= self._due:
+                self._due = now + PLAIN_INTERVAL
+                print(f"{study}  {done}/{pieces}  {name}", file=self._stream, flush=True)
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            form = "{desc}  {n_fmt}/{total_fmt} |{bar:12}| {postfix}  left {remaining}"
+            self._bar = tqdm(
+                total=pieces, desc=study, file=self._stream, leave=False, bar_format=form
+            )
+        self._bar.set_postfix_str(name, refresh=False)
+        self._bar.update(done - self._bar.n)
+        self._bar.refresh()
+
+    def finish(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def pieces(*, quiet: bool, stream: TextIO | None = None) -> Pieces:
+    """Return what suits the stream, by default the error stream."""
+    return Pieces(None if quiet else stream or sys.stderr)
+
+
 def figures(t: float, step: int, dt: float, risk: float, defect: float) -> str:
     """Word a step: `t 1.25  step 83  dt 1.5e-02  risk 3.21e-03  defect 1.0e-04`."""
     return f"t {t:.4g}  step {step}  dt {dt:.1e}  risk {risk:.3e}  defect {defect:.1e}"

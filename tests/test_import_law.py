@@ -1,4 +1,4 @@
-"""kernels <- pde <- io <- api <- cli; each outside library that is kept in a room stays there.
+"""kernels <- pde <- depth <- io <- api <- cli; each outside library that is kept in a room stays there.
 
 Read from the source: wherever an import stands, in a function or behind TYPE_CHECKING, and also
 when it is written as `import_module("name")`.
@@ -15,12 +15,14 @@ ROOT = Path(__file__).parents[1]
 MAY_USE = {
     "kernels": {"kernels"},
     "pde": {"kernels", "pde"},
-    "io": {"kernels", "pde", "io"},
-    "api": {"kernels", "pde", "io"},
-    "cli": {"kernels", "pde", "io", "api", "cli"},
-    "__init__": {"kernels", "pde", "io", "api"},
+    "depth": {"kernels", "pde", "depth"},
+    "io": {"kernels", "pde", "depth", "io"},
+    "api": {"kernels", "pde", "depth", "io"},
+    "cli": {"kernels", "pde", "depth", "io", "api", "cli"},
+    "__init__": {"kernels", "pde", "depth", "io", "api"},
     "__main__": {"cli"},
 }
+OF_PDE_IN_DEPTH = ("pde.network.", "pde.config.text.")  # the second: how messages are written
 KEPT_IN = {
     "cupy": "kernels",
     "h5py": "io",
@@ -77,6 +79,8 @@ def test_imports_flow_one_way(file: Path) -> None:
             part = rest.partition(".")[0]
             legal = part in MAY_USE[room] or part.startswith("__")
             assert legal, f"{file}: {room} may not use {part or 'the facade'}"
+            apart = room == "depth" and part == "pde" and not rest.startswith(OF_PDE_IN_DEPTH)
+            assert not apart, f"{file}: of pde, depth may use {OF_PDE_IN_DEPTH} alone"
 
 
 def test_the_law_has_every_room() -> None:

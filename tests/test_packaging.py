@@ -12,7 +12,7 @@ import pytest
 import bnflow
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("cli", "io", "kernels", "pde")
+ROOMS = ("cli", "depth", "io", "kernels", "pde")
 CODE = {".py", ".cu", ".cuh"}
 HOME = Path(bnflow.__file__).parent
 

@@ -33,7 +33,7 @@ from ...kernels.errors import InputError
 from ...kernels.reference.activations import REMAINDERS, Remainder, bent, clipped
 from ..config.activation import ACTIVATION_NAMES, knots_complaint
 from ..config.base import Table
-from ..config.text import nearest
+from ..config.text import nearest, shown
 from .custom import recalled
 
 Array = NDArray[np.float64]
@@ -131,6 +131,11 @@ def activation(spec: Spec, gain: float = 1.0) -> Activation:
         return spec.with_gain(gain)
     if isinstance(spec, str):
         return _named(spec).with_gain(gain)
+    if not isinstance(spec, Mapping | Table):
+        raise InputError(
+            f"activation = {shown(spec)} must be a name, a table or an activation; "
+            f"choose from {', '.join(ACTIVATIONS)}"
+        )
     entries = dict(spec.model_dump() if isinstance(spec, Table) else spec)
     kind, gain = entries.pop("kind", None), gain * float(entries.pop("gain", 1.0))
     if kind == "custom":

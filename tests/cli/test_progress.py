@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bnflow.cli.progress import Live, Plain, Silent, progress
+from bnflow.cli.progress import Live, Plain, Silent, pieces, progress
 
 
 class Terminal(io.StringIO):
@@ -66,3 +66,31 @@ def test_finishing_without_a_start_or_twice_is_harmless(kind: Any) -> None:
     shown.finish()
     shown.finish()
     assert shown.reached == 0.0
+
+
+def study(stream: io.StringIO, *, quiet: bool = False) -> str:
+    """What is shown of a study of four pieces."""
+    shown = pieces(quiet=quiet, stream=stream)
+    for done in range(4):
+        shown.piece("gram-width", f"piece-{done}", done, 4)
+    shown.finish()
+    return stream.getvalue()
+
+
+def test_pieces_are_a_line_every_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(100.0 + 0.9 * k for k in range(100))
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    told = study(io.StringIO()).splitlines()
+    assert told == ["gram-width  0/4  piece-0", "gram-width  3/4  piece-3"]
+
+
+def test_pieces_on_a_terminal_are_one_live_line_that_goes() -> None:
+    shown = study(Terminal())
+    assert "gram-width  3/4 |" in shown
+    assert "piece-3" in shown
+    assert "\n" not in shown
+    assert shown.rstrip(" ").endswith("\r")
+
+
+def test_no_pieces_are_shown_when_quiet() -> None:
+    assert study(Terminal(), quiet=True) == ""

@@ -189,6 +189,8 @@ def test_gains_multiply() -> None:
         ({"kind": "foo"}, 1.0, '"foo" is not known'),
         ({"kind": "relu", "slope": 1}, 1.0, "has slope; give"),
         ({"kind": "piecewise-linear", "knots": [0, 1]}, 1.0, "has knots; give"),
+        (3, 1.0, "activation = 3 must be a name, a table or an activation"),
+        (None, 1.0, "activation = None must be"),
         ("relu", 0.0, "gain = 0.0 must be a number > 0"),
         ("relu", -1.0, "must be a number > 0"),
         ("relu", np.inf, "must be a number > 0"),
