@@ -64,6 +64,7 @@ class NeuronRun(Run):
         return self._of_affine("beta", t, 0.0)
 
     def _of_affine(self, name: str, t: float, otherwise: float) -> Array:
+        self.index(t)
         if self.rescaled:
             return self._field(name, t)
         return np.full((self.layout.replicas, self.layout.width), otherwise)

@@ -373,7 +373,7 @@ class Run:
         """Draw the run, at the last saved time unless one is given; write it where a path is given.
 
         what : overview, density, marginals, measure, sphere, curves, diagnostics, function, or
-            neurons (over the density); of neurons overview, neurons, curves, diagnostics or function
+            neurons (over it); of neurons overview, neurons, curves, diagnostics or function
         neurons : a run of neurons of the same problem, to be drawn over the density; its shadow
             unless given
         script : also write the script that draws the figure, beside it

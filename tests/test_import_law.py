@@ -1,4 +1,4 @@
-"""kernels <- pde <- depth <- io <- api <- cli; each outside library that is kept in a room stays there.
+"""kernels <- pde <- depth <- io <- api <- cli; outside libraries that a room keeps stay there.
 
 Read from the source: wherever an import stands, in a function or behind TYPE_CHECKING, and also
 when it is written as `import_module("name")`.

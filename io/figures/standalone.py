@@ -69,6 +69,8 @@ class Run:
                 self.layout.xi = file["xi1"][()]
                 self.layout.a_width = file["a"].attrs.get("cell_width")
                 self.layout.coordinates = file.attrs.get("directions_of_grid", "raw")
+                ways = "tracer_direction"
+                self.layout.tracers = file[ways].shape[1] if ways in file else 0
             else:
                 self.layout.width, self.layout.replicas = len(file["neuron"]), len(file["replica"])
                 self.layout.normalised = bool(file.attrs["batch_norm"])
@@ -94,6 +96,11 @@ class Run:
         with h5py.File(self._path, "r") as file:
             marks = file.get(f"{name}_stored")
             return name in file and (marks is None or bool(marks[self.index(t)]))
+
+    def trajectories(self) -> tuple[Array, Array]:
+        """Passive tracers at all saved times: u (times, k, d) and a (times, k)."""
+        with h5py.File(self._path, "r") as file:
+            return file["tracer_direction"][()], file["tracer_a"][()]
 
     def density(self, t: float) -> Array:
         """rho: (panel, xi.., a)."""

@@ -15,7 +15,7 @@ from .subject import whitened
 if TYPE_CHECKING:
     from ..run import Run
 
-DRAWN = 200  # evenly among all
+WAYS = 200  # evenly among all
 TRACE = SERIES[4]
 
 
@@ -51,6 +51,6 @@ def _until(run: Run, t: float) -> tuple[Array, Array]:
     if not count:
         return np.empty((1, 0, run.layout.dimension)), np.empty((1, 0))
     u, a = run.trajectories()
-    chosen = np.unique(np.linspace(0, count - 1, min(count, DRAWN)).astype(int))
+    chosen = np.unique(np.linspace(0, count - 1, min(count, WAYS)).astype(int))
     rows = slice(0, run.index(t) + 1)
     return u[rows, chosen], a[rows, chosen]

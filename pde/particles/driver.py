@@ -228,12 +228,13 @@ class NeuronDriver(Loop):
             speeds.append(_norm(_joined(affine), mass) / size)
         return max(speeds)
 
-    def _frame(self) -> Frame:
+    def _frame(self, whole: bool = True) -> Frame:
         state = self.state
         fields = {"direction": np.array(self.flow.chart.raw(state.x)), "a": state.a.copy()}
         if state.affine is not None:
             fields |= {name: part.copy() for name, part in state.affine._asdict().items()}
-        state.critical.advance(state.time, sharpness(self.flow, state))
+        if whole:
+            state.critical.advance(state.time, sharpness(self.flow, state))
         diagnostics = audit(self.flow, state, self.field)
         log = self._taken_log()
         return Frame(state.time, state.step, fields, 0, diagnostics, log, state.packed())

@@ -83,7 +83,7 @@ class Loop(ABC):
                 self.halted = self._asked()
             whole = self._reached(time)
             self.halted = self.halted and not self._reached(self.saves[-1])
-            yield self._frame() if whole else replace(self._frame(), interim=True)
+            yield replace(self._frame(whole), interim=not whole)
             if self.halted:
                 return
 
@@ -119,8 +119,12 @@ class Loop(ABC):
         """Take one step, not beyond `until`, and record it."""
 
     @abstractmethod
-    def _frame(self) -> Frame:
-        """The frame of the state as it is; takes the log with it."""
+    def _frame(self, whole: bool = True) -> Frame:
+        """The frame of the state as it is; takes the log with it.
+
+        whole : at a saved time; at another one nothing is remembered that a run without the stop
+            would not know, as the sharpness there
+        """
 
     def _record(self, dt: float) -> None:
         energy_defect = balance_defect(self.state.start_energy, self.energy, self.state.dissipated)

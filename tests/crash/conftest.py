@@ -98,7 +98,7 @@ class Truth:
         session = prepare(config)
         driver = session.driver(report=lambda report: self.keep(driver))
         self.frames = list(driver.frames())
-        self.states[0] = self.frames[0].restart
+        self.states |= {frame.step: frame.restart for frame in self.frames}  # sharpness known there
         self.run = bnflow.Run.from_frames(
             session.layout(session.driver().state), self.frames, config.to_toml(), {}
         )

@@ -88,7 +88,7 @@ def judge_state(truth: Any, path: Path, counts: Any, why: str) -> None:
         return
     expected = truth.states[int(path.stem)]
     good = state.keys() == expected.keys() and all(
-        np.array_equal(state[name], expected[name]) for name in expected
+        np.array_equal(state[name], expected[name], equal_nan=True) for name in expected
     )
     counts.tell("wrong", not good, why)
 

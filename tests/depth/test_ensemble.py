@@ -1,5 +1,7 @@
 """Finite width: the chain is the network in law, errors fall as n^(-1/2), and runs repeat."""
 
+import time
+
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp, norm
@@ -179,12 +181,17 @@ def test_progress_is_told_block_by_block() -> None:
 
 def test_progress_that_raises_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = []
-    monkeypatch.setattr(ensemble, "_keep", lambda *_: begun.append(1))
+
+    def keep(*_: object) -> None:
+        begun.append(1)
+        time.sleep(1e-3)  # longer than a block takes to be handed out
+
+    monkeypatch.setattr(ensemble, "_keep", keep)
 
     def stopped(*_: int) -> None:
         raise KeyboardInterrupt
 
-    blocks = 5000
+    blocks = 2000
     with pytest.raises(KeyboardInterrupt):
         simulate(LayerSpec(), np.eye(16), 1024, 1, blocks, philox(0), depths=[1], progress=stopped)
     assert len(begun) < blocks

@@ -135,7 +135,7 @@ def test_a_run_on_a_grid_has_no_neurons() -> None:
             getattr(grid, name)(0.0)
     with refused("has no replicas"):
         grid.predict(np.zeros((1, 2)), 0.0, replica=0)
-    with refused("no figure 'neurons' of a run on a grid"):
+    with refused("no neurons to draw over this density"):
         grid.plot(None, "neurons")
 
 

@@ -147,7 +147,7 @@ def test_reserved_values_are_not_yet_and_never_silent(override: str, available: 
     assert f"is not yet available in bnflow {__version__}; available: {available or ''}" in message
 
 
-@pytest.mark.parametrize("key", ["sweep.grid", "data.spike", "solver.w_range"])
+@pytest.mark.parametrize("key", ["data.spike", "solver.w_range"])
 def test_reserved_keys_without_a_neutral_value_are_to_be_left_out(key: str) -> None:
     assert told(f"{key}=1").endswith(f"not yet available in bnflow {__version__}; leave it out")
 

@@ -38,7 +38,7 @@ class Ticking(Loop):
         self.state.step += 1
         self._record(dt)
 
-    def _frame(self) -> Frame:
+    def _frame(self, whole: bool = True) -> Frame:
         return Frame(self.state.time, self.state.step, {}, 0, {}, self._taken_log())
 
 
