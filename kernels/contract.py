@@ -1,8 +1,9 @@
 """The kernel boundary: what every backend computes, with the shapes and conventions it may assume.
 
 Arrays are C-contiguous float64 of the backend's own namespace; the callers in `pde` treat them as
-opaque. A backend is one object that satisfies `Kernels`; the NumPy twins in `reference/` are the
-definition of each function. Layout of a density: (2d, n, .., n, n_a), a contiguous.
+opaque, by operators and NumPy's functions, which lead to that namespace, and `array` and `host`. A
+backend is one object that satisfies `Kernels`; the NumPy twins in `reference/` are the definition
+of each function. Layout of a density: (2d, n, .., n, n_a), a contiguous.
 
     d      dimension of the inputs; the directions are 2d panels of n^(d-1) cells
     slabs  (2d, d-1, 2, n, .., n, ..) - one layer of cells beside every panel edge:
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from .reference.activations import Remainder
 
@@ -145,6 +146,17 @@ class Kernels(Protocol):
     """Everything that runs on the device."""
 
     name: str
+    has_lines: bool  # else `line_sums` raises InputError
+
+    def array(self, values: Any, dtype: DTypeLike = np.float64) -> Array:
+        """Values of the host on the device, contiguous; float64 unless said. For a few constants
+        and at the start and restart of a run: a step copies nothing.
+        """
+        ...
+
+    def host(self, values: Array) -> NDArray[Any]:
+        """Values of the device as an array of NumPy."""
+        ...
 
     def moments(self, rho: Array, a_values: Array, a_weight: float) -> Array:
         """(3, 2d, n, .., n): sum over a of {1, a, a^2} rho, times the weight of a cell."""

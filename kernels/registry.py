@@ -2,15 +2,17 @@
 
 `select` turns the words of a configuration into an object with every function of
 `contract.Kernels`. A GPU that was asked for and is absent is an error; only "auto" may choose, and
-`describe` says what it chose. This release has the NumPy backend alone.
+the head of a run says what it chose. CuPy is imported when a GPU is asked for, never before.
 """
 
 from __future__ import annotations
 
 import os
 from importlib import import_module
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from .contract import Kernels
 from .errors import InputError
@@ -22,12 +24,14 @@ from .reference.moments import moments
 from .reference.transport import transport
 
 KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
+OLDEST_CUPY = (14, 2)  # older ones raise without a driver, or do not keep what they compiled
 
 
 class NumpyKernels:
     """The reference twins, as the backend that every machine has."""
 
     name = "numpy"
+    has_lines = True
 
     moments = staticmethod(moments)
     pair_forward = staticmethod(pair_forward)
@@ -45,6 +49,14 @@ class NumpyKernels:
         # to the system at their end, and come again page by page, at a fifth of the step.
         np.empty(KEPT_FREE, np.uint8)
 
+    def array(self, values: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:
+        """The values themselves, contiguous."""
+        return np.ascontiguousarray(values, dtype)
+
+    def host(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values themselves."""
+        return values
+
     def memory(self) -> int:
         """Bytes of the machine's memory."""
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -57,8 +69,14 @@ def select(backend: str) -> Kernels:
     """
     if backend in ("auto", "numpy"):
         return NumpyKernels()
-    _, reason = probe_cuda()
-    raise InputError(f'run.backend = "cuda": {reason}; use "numpy", or "auto" to let bnflow choose')
+    there, found = probe_cuda()
+    if not there:
+        raise InputError(
+            f'run.backend = "cuda": {found}; use "numpy", or "auto" to let bnflow choose'
+        )
+    from .cuda import CudaKernels, cupy_device
+
+    return CudaKernels(cupy_device(import_module("cupy")))
 
 
 def probe_cuda() -> tuple[bool, str]:
@@ -66,12 +84,18 @@ def probe_cuda() -> tuple[bool, str]:
     try:
         cupy = import_module("cupy")
     except ImportError:
-        return False, "CuPy is not installed, and the CUDA kernels are not yet in this version"
+        return False, "CuPy is not installed: pip install bnflow[gpu12], or gpu13 for CUDA 13"
+    if _version(cupy.__version__) < OLDEST_CUPY:
+        return False, f"CuPy {cupy.__version__} is too old: pip install -U cupy-cuda12x"
     try:
         count = int(cupy.cuda.runtime.getDeviceCount())
     except Exception as error:
         return False, f"CuPy finds no usable GPU ({type(error).__name__})"
     if count == 0:
         return False, "CuPy finds no GPU"
-    name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    return True, f"{name} is there, but the CUDA kernels are not yet in this version"
+    return True, str(cupy.cuda.runtime.getDeviceProperties(0)["name"].decode())
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Major and minor."""
+    return tuple(int(part) for part in text.split(".")[:2])

@@ -112,7 +112,8 @@ def certificate(flow: Flow, state: State, field: Field, moments: Array) -> tuple
 
     A is that of the teacher, where the network can represent it; else the network's own.
     """
-    own = np.einsum("...i,i->...", state.rho, np.abs(state.axis.values)) * state.axis.weight
+    sizes = flow.kernels.array(np.abs(state.axis.values))
+    own = np.einsum("...i,i->...", state.rho, sizes) * state.axis.weight
     size = flow.problem.teacher_size
     if size is None:
         size = float((own * flow.cell_volume).sum())
@@ -144,7 +145,7 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     """Every diagnostic of a saved time, by name; NaN where one is not defined."""
     cell_mass = flow.cell_volume * moments
     along = flow.cell_volume.ravel() @ state.rho.reshape(-1, state.axis.count) * state.axis.weight
-    reached = np.abs(state.axis.values[along > TRACE_MASS])
+    reached = np.abs(state.axis.values[flow.kernels.host(along) > TRACE_MASS])
     known = isinstance(flow.problem.data, Population)
     v = flow.whitened.reshape(-1, flow.problem.dimension)
     energy = free_energy(flow, state, field, moments)
@@ -174,7 +175,7 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
         "weight_norm": flow.problem.metric.norm,
         "wall_mass": sum(wall_mass(flow, state)) if flow.problem.trains_outer else 0.0,
         "unresolved_mass": unresolved_mass(flow, state),
-        "w_second_moment": (v * cell_mass[0].reshape(-1, 1)).T @ v,
+        "w_second_moment": flow.kernels.host((v * cell_mass[0].reshape(-1, 1)).T @ v),
     }
     return values
 
@@ -193,7 +194,7 @@ def unresolved_mass(flow: Flow, state: State) -> float:
     """
     rho = state.rho
     axes = list(range(1, rho.ndim - 1)) + ([rho.ndim - 1] if state.axis.cell_width else [])
-    narrow = np.zeros(rho.shape, bool)
+    narrow = np.zeros_like(rho, bool)
     for axis in axes:
         lines, marks = np.moveaxis(rho, axis, 0), np.moveaxis(narrow, axis, 0)
         low, centre, high = lines[:-2], lines[1:-1], lines[2:]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Velocity, select
+from ..kernels import Kernels, Velocity, select
 from ..kernels.errors import InputError, Notice
 from .config import Config
 from .config.text import size
@@ -64,6 +64,13 @@ class Session:
         )
         return cls(config, problem, flow)
 
+    def on(self, kernels: Kernels) -> Session:
+        """The same run on another backend."""
+        solver, old = self.config.solver, self.flow
+        seen, way = old.chart.coordinates, solver.interaction
+        flow = Flow(self.problem, solver.cells, solver.scheme, kernels, seen, way)
+        return replace(self, flow=flow)
+
     def initial_state(self) -> State:
         """The initial law on the grid."""
         solver = self.config.solver
@@ -92,7 +99,8 @@ class Session:
     ) -> Driver:
         """A driver at the start, or at a stored state."""
         config = self.config
-        state = self.initial_state() if restart is None else State.unpacked(restart)
+        array = self.flow.kernels.array
+        state = self.initial_state() if restart is None else State.unpacked(restart, array)
         driver = Driver(
             self.flow,
             state,
@@ -110,14 +118,14 @@ class Session:
 
     def layout(self, state: State) -> Layout:
         """The coordinates of the run's fields, for a state at the start."""
-        flow, data = self.flow, self.problem.data
+        flow, data, host = self.flow, self.problem.data, self.flow.kernels.host
         rows = data if isinstance(data, Samples) else None
         return Layout(
             panel=np.arange(2 * self.problem.dimension),
             xi=flow.sphere.xi_centres,
-            cell_volume=flow.cell_volume,
-            direction_raw=flow.raw,
-            direction_whitened=flow.whitened,
+            cell_volume=host(flow.cell_volume),
+            direction_raw=host(flow.raw),
+            direction_whitened=host(flow.whitened),
             a_values=state.axis.values,
             a_width=state.axis.cell_width,
             data_mean=data.mean,

@@ -110,7 +110,7 @@ class GridTangent:
     def start(self) -> Array:
         """Noise, the same every time."""
         noise = np.random.Generator(np.random.Philox(0)).standard_normal(self.flow.sphere.shape)
-        return np.asarray(noise * self.flow.cell_volume)
+        return self.flow.kernels.array(noise) * self.flow.cell_volume
 
     def field(self, load: Array) -> Array:
         """Q."""
@@ -122,12 +122,12 @@ class GridTangent:
         """W: k_a m_0 h - div(k_w m_2 grad_g h), over the cells."""
         flow, problem = self.flow, self.flow.problem
         h, gradient, edges = self._parts(field)
-        load = np.zeros(flow.sphere.shape)
+        load = np.zeros_like(flow.volume)
         if problem.trains_outer:
             load += self.rates.outer * self.moments[0] * h
         if problem.trains_inner:
             faces = flow.kernels.face_velocities(gradient, edges, flow.face_weights)
-            before = np.ascontiguousarray(self.moments[2][..., None])
+            before = flow.kernels.array(self.moments[2][..., None])
             after = np.empty_like(before)
             flow.kernels.transport(
                 after,
@@ -143,7 +143,7 @@ class GridTangent:
                 flow.sphere.connectivity,
             )
             load += (before - after)[..., 0]
-        return np.asarray(load * flow.cell_volume)
+        return load * flow.cell_volume
 
     def pairing(self, load: Array, field: Array) -> float:
         """E[l'' f f'] of two loads, the second by its field."""
@@ -153,11 +153,11 @@ class GridTangent:
         """The dissipation's bilinear form, by the gradients at the centres."""
         flow, problem = self.flow, self.flow.problem
         (h, gradient, _), (other_h, other_gradient, _) = self._parts(one), self._parts(other)
-        rate = np.zeros(flow.sphere.shape)
+        rate = np.zeros_like(flow.volume)
         if problem.trains_outer:
             rate += self.rates.outer * self.moments[0] * h * other_h
         if problem.trains_inner:
-            raised = flow.chart.raised(other_gradient, flow.sphere.centres)
+            raised = flow.chart.raised(other_gradient, flow.centres)
             slope = np.einsum("...d,...d->...", gradient, raised)
             rate += self.rates.inner * self.moments[2] * slope
         return float((rate * flow.cell_volume).sum())

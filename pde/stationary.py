@@ -19,6 +19,7 @@ Borwein, IMA J. Numer. Anal. 8 (1988) 141 (theta).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,15 +116,16 @@ def _refuse_large(flow: Flow, state: State, cells: float, tau: float) -> None:
 
 def gibbs(flow: Flow, state: State, h: Array, temperature: float) -> Array:
     """The density exp(-Psi/tau) of a field h, with the conserved masses of a state."""
-    a, problem = state.axis.values, flow.problem
+    a, problem = flow.kernels.array(state.axis.values), flow.problem
     log = -(h[..., None] * a + 0.5 * problem.ridge * a**2) / temperature
     everywhere = tuple(range(log.ndim))
     over = everywhere if problem.trains_inner and problem.trains_outer else everywhere[:-1]
     over = over if problem.trains_inner else everywhere[-1:]
-    measure = flow.cell_volume[..., None] if problem.trains_inner else np.ones(1)
-    rho = np.exp(log - log.max(axis=over, keepdims=True))
+    measure: Any = flow.cell_volume[..., None] if problem.trains_inner else 1.0
+    rho: Array = np.exp(log - log.max(axis=over, keepdims=True))
     mass = (state.rho * measure).sum(axis=over, keepdims=True)
-    return np.asarray(rho * (mass / (rho * measure).sum(axis=over, keepdims=True)))
+    rho *= mass / (rho * measure).sum(axis=over, keepdims=True)
+    return rho
 
 
 def _found(flow: Flow, state: State, tau: float, iterations: int, residual: float) -> Stationary:

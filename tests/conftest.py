@@ -24,6 +24,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if any("browser" in report.keywords for report in skipped):
         line = "NOT CHECKED in a browser, which is absent: install chromium, then pytest -m browser"
         terminalreporter.write_line(line, yellow=True, bold=True)
+    for line in sorted({str(r.longrepr[2]) for r in skipped if "NOT CHECKED" in str(r.longrepr)}):
+        terminalreporter.write_line(line.removeprefix("Skipped: "), yellow=True, bold=True)
     if find_spec("torch") is None and any("torch" in report.keywords for report in skipped):
         line = "NOT CHECKED beside torch, which is absent: pip install torch, then pytest -m torch"
         terminalreporter.write_line(line, yellow=True, bold=True)

@@ -85,12 +85,14 @@ class Flow:
         self.problem, self.kernels, self.scheme = problem, kernels, scheme
         self.sphere = CubedSphere(problem.dimension, cells)
         self.chart = Chart(problem.metric, coordinates, problem.induced)
-        self.volume = self.chart.volume(self.sphere)
+        self.centres = kernels.array(self.sphere.centres)
+        self.volume = kernels.array(self.chart.volume(self.sphere))
         self.cell_volume = self.volume * problem.metric.norm ** (problem.dimension - 1)
-        self.raw = self.chart.raw(self.sphere.centres)
-        self.whitened = self.chart.whitened(self.sphere.centres)
+        self.raw = kernels.array(self.chart.raw(self.sphere.centres))
+        self.whitened = kernels.array(self.chart.whitened(self.sphere.centres))
         rate = problem.rates.inner
-        self.face_weights = [-rate * w for w in self.chart.face_weights(self.sphere)]
+        weights = self.chart.face_weights(self.sphere)
+        self.face_weights = [kernels.array(-rate * w) for w in weights]
         self._kept: list[Array] = []
         stations = Stations(self.sphere)
         self.interaction: Interaction
@@ -101,7 +103,7 @@ class Flow:
         else:
             assert problem.teacher is not None
             self.interaction = PopulationInteraction(
-                problem.activation, self.chart, stations, problem.teacher, way
+                problem.activation, self.chart, stations, problem.teacher, kernels, way
             )
 
     def initial_state(self, a_cells: int, a_range: tuple[float, float] | None, end: float) -> State:
@@ -118,10 +120,11 @@ class Flow:
                 law.refuse_outside(*a_range)
             axis = CellAxis.covering(*(a_range or self._automatic_range(a_cells, end)), a_cells)
         if problem.density is not None:
-            rho = given_averages(problem.density, self.sphere, self.chart, axis, self.cell_volume)
-            return State(np.ascontiguousarray(rho), axis)
+            volume = self.kernels.host(self.cell_volume)
+            rho = given_averages(problem.density, self.sphere, self.chart, axis, volume)
+            return State(self.kernels.array(rho), axis)
         along = law.on(axis) if isinstance(axis, CellAxis) else np.full(axis.count, 1 / axis.count)
-        return State(np.ascontiguousarray(self.directions[..., None] * along), axis)
+        return State(self.kernels.array(self.directions[..., None] * along), axis)
 
     @cached_property
     def directions(self) -> Array:
@@ -135,7 +138,7 @@ class Flow:
         low, high = law.reach
         if not self.problem.trains_outer:
             return low, high
-        mean_weights = law.mean * self.directions * self.cell_volume
+        mean_weights = law.mean * self.kernels.array(self.directions) * self.cell_volume
         pace = self.problem.rates.outer * min(end, 1.0)
         reach = float(np.abs(self.interaction.respond(mean_weights).h).max()) * pace
         room = max(reach, 0.1 * max(abs(low), abs(high)), 0.1)
@@ -163,7 +166,7 @@ class Flow:
             )
         rate = self.problem.rates.outer
         outer = -rate * response.h if self.problem.trains_outer else None
-        raised = self.chart.raised(response.gradient, self.sphere.centres)
+        raised = self.chart.raised(response.gradient, self.centres)
         square = (response.gradient * raised).sum(axis=-1)
         velocity = Velocity(faces, outer, self.problem.ridge, rate)
         return Field(response.risk, response.h, square, velocity, response.source)
@@ -171,12 +174,14 @@ class Flow:
     @cached_property
     def stencil(self) -> Stencil:
         """Coefficients of the gradient of mu."""
-        rate = self.problem.rates.inner
-        return stencil(
+        rate, array = self.problem.rates.inner, self.kernels.array
+        made = stencil(
             self.sphere,
-            [-weights for weights in self.face_weights],
+            [rate * weights for weights in self.chart.face_weights(self.sphere)],
             lambda covector, p: rate * self.chart.raised(covector, p),
         )
+        faces = ([array(x) for x in each] for each in (made.cross, made.compact))
+        return Stencil(array(made.dual), array(made.speed), *faces)
 
     def heated(self, velocity: Velocity, h: Array, temperature: float) -> Velocity:
         """The velocity with the noise of that temperature, and the field h that goes with it."""
@@ -185,7 +190,7 @@ class Flow:
     def rate(self, velocity: Velocity, axis: OuterAxis) -> float:
         """Largest share of a cell that drift takes out of it in unit time (first-order upwind)."""
         low, high = axis.span
-        leaving = np.zeros(self.sphere.shape)
+        leaving = np.zeros_like(self.volume)
         if velocity.faces:
             plus, minus = self.kernels.outflow(velocity.faces, self.volume)
             leaving = np.maximum(max(high, 0.0) * plus, max(-low, 0.0) * minus)
@@ -202,7 +207,7 @@ class Flow:
     @cached_property
     def _direction_rate(self) -> float:
         """The part of the directions, at temperature 1."""
-        total = np.zeros(self.sphere.shape)
+        total = np.zeros_like(self.volume)
         if self.problem.trains_inner:
             for k, faces in enumerate(self.stencil.compact):
                 lines = np.moveaxis(faces, 1 + k, 1)

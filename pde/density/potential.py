@@ -30,8 +30,9 @@ def potential_range(problem: Problem, h: Array, axis: OuterAxis) -> float:
         return float(np.abs(a).max() * (h.max() - h.min())) if problem.trains_inner else 0.0
     penalty = 0.5 * problem.ridge * a**2
     if problem.trains_inner:
-        ends = np.outer([h.min(), h.max()], a) + penalty
+        ends = np.outer([float(h.min()), float(h.max())], a) + penalty
         return float(ends.max() - ends.min())
+    a, penalty = (np.asarray(x, like=h) for x in (a, penalty))
     potential = h.ravel()[:, None] * a + penalty
     return float(np.ptp(potential, axis=1).max())
 

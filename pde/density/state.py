@@ -7,7 +7,7 @@ continued from `packed` takes bitwise the steps that the uninterrupted run takes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,8 +66,8 @@ class State:
     critical: CriticalClock = field(default_factory=CriticalClock)
     tracers: Tracers | None = None
 
-    def packed(self) -> dict[str, NDArray[Any]]:
-        """The state as named arrays."""
+    def packed(self, host: Callable[[Array], Array] = np.asarray) -> dict[str, NDArray[Any]]:
+        """The state as named arrays of the host, which `host` gives."""
         arrays: dict[str, NDArray[Any]] = {
             "rho": self.rho,
             "clock": np.array(
@@ -94,11 +94,18 @@ class State:
                 arrays[f"memory_face{i}"] = face
             if self.memory.velocity.outer is not None:
                 arrays["memory_outer"] = self.memory.velocity.outer
-        return {name: np.array(value) for name, value in arrays.items()}
+        return {name: np.array(host(value)) for name, value in arrays.items()}
 
     @classmethod
-    def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> State:
-        """The state that `packed` gave."""
+    def unpacked(
+        cls, stored: Mapping[str, NDArray[Any]], array: Callable[[Array], Array] = np.asarray
+    ) -> State:
+        """The state that `packed` gave, its fields where `array` puts them."""
+        placed = ("rho", "memory_h", "memory_h_predicted", "memory_outer", "memory_face")
+        arrays = {
+            name: array(value) if name.rstrip("0123456789") in placed else value
+            for name, value in stored.items()
+        }
         time, start_energy, dissipated, peak = (float(x) for x in arrays["clock"])
         length, sign_changed = arrays.get("way", UNKNOWN)
         axis: OuterAxis
@@ -112,7 +119,7 @@ class State:
         if "memory_dt" in arrays:
             faces: list[Array] = []
             while f"memory_face{len(faces)}" in arrays:
-                faces.append(np.array(arrays[f"memory_face{len(faces)}"]))
+                faces.append(arrays[f"memory_face{len(faces)}"])
             memory = Memory(
                 Velocity(faces, arrays.get("memory_outer")),
                 arrays["memory_h"],
@@ -121,7 +128,7 @@ class State:
                 float(arrays.get("memory_uneven", 0.0)),
             )
         return cls(
-            np.ascontiguousarray(arrays["rho"]),
+            arrays["rho"],
             axis,
             time,
             int(arrays["step"]),

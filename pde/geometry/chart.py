@@ -93,12 +93,13 @@ class Chart:
         """(.., d): gradient in p, tangent, of a function of v, from its ambient gradient in v."""
         if self.coordinates == "raw":
             return self.metric.raw_gradient(gradient, p, v)
-        return np.asarray(gradient - v * np.einsum("...d,...d->...", gradient, v)[..., None])
+        radial: Array = np.einsum("...d,...d->...", gradient, v)[..., None]
+        return gradient - v * radial
 
     def raised(self, covector: Array, p: Array) -> Array:
         """(.., d): the mobility on a tangent covector, such as a gradient."""
         if self._mobile is None:
-            return np.asarray(covector / self.metric.norm**2)
+            return covector / self.metric.norm**2
         return self._mobile.raised(covector, p)
 
     def raw_measure(self, p: Array) -> Array:

@@ -90,8 +90,8 @@ class BatchNormMetric:
 
     def raised(self, covector: Array, v: Array) -> Array:
         """(.., d): M(v) on a covector (.., d), without forming M; at unit v."""
-        stretched = _tangent(_tangent(covector, v) @ self.covariance, v)
-        return np.asarray((self._q(v) / self.norm**2)[..., None] * stretched)
+        stretched = _tangent(_tangent(covector, v) @ _beside(self.covariance, v), v)
+        return (self._q(v) / self.norm**2)[..., None] * stretched
 
     @property
     def dual(self) -> BatchNormMetric:
@@ -110,11 +110,14 @@ class BatchNormMetric:
         grad_u = S^(1/2) P_v grad_v / |S^(1/2) u|; tangent to the sphere at u.
         """
         radial = np.einsum("...d,...d->...", gradient, v)[..., None]
-        length = np.linalg.norm(u @ self.square_root, axis=-1, keepdims=True)
-        return np.asarray(((gradient - radial * v) @ self.square_root) / length)
+        root = _beside(self.square_root, u)
+        tangent: Array = (gradient - radial * v) @ root
+        length: Array = np.linalg.norm(u @ root, axis=-1, keepdims=True)
+        return tangent / length
 
     def _q(self, v: Array) -> Array:
-        return np.asarray(np.einsum("...i,ij,...j->...", v, self.inverse, v))
+        q: Array = np.einsum("...i,ij,...j->...", v, _beside(self.inverse, v), v)
+        return q
 
 
 def _checked_covariance(covariance: ArrayLike) -> Array:
@@ -145,7 +148,13 @@ def _normalised(x: Array) -> Array:
 
 
 def _tangent(x: Array, v: Array) -> Array:
-    return np.asarray(x - np.einsum("...d,...d->...", x, v)[..., None] * v)
+    radial: Array = np.einsum("...d,...d->...", x, v)[..., None]
+    return x - radial * v
+
+
+def _beside(matrix: Array, points: Array) -> Array:
+    """A small matrix where the points are."""
+    return np.asarray(matrix, like=points)
 
 
 def _tangent_projection(v: Array) -> Array:

@@ -66,7 +66,8 @@ class Stations:
 
     def fold(self, values: Array, parity: int) -> Array:
         """(d n^(d-1),): values (2d, n, .., n) at v, plus or minus (`parity`) those at -v."""
-        return np.asarray(values[1::2] + parity * _reverse(values[0::2], self.sphere.axes)).ravel()
+        folded = values[1::2] + parity * _reverse(values[0::2], self.sphere.axes)
+        return folded.ravel()
 
     def unfold(self, here: Array, antipode: Array) -> tuple[Array, Array]:
         """Whole grid from values at the half stations (m, ..) and at their antipodes.
@@ -75,7 +76,7 @@ class Stations:
         """
         sphere, extra = self.sphere, here.shape[1:]
         m = len(self.half_centres)
-        centres = np.empty((*sphere.shape, *extra))
+        centres = np.empty_like(here, shape=(*sphere.shape, *extra))
         centres[1::2] = here[:m].reshape(*self.centre_shape, *extra)
         centres[0::2] = _reverse(antipode[:m].reshape(*self.centre_shape, *extra), sphere.axes)
         direct = here[m:].reshape(*self.edge_shape, *extra)

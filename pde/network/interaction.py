@@ -67,7 +67,7 @@ class Interaction(Protocol):
         ...
 
     def at(self, v: Array, source: Array) -> tuple[Array, Array]:
-        """(m,), (m, d): h and its ambient gradient at any whitened directions v (m, d)."""
+        """(m,), (m, d): h and its ambient gradient at any whitened v (m, d), all of the host."""
         ...
 
     def test_risk(self, outer: Array) -> float:
@@ -87,17 +87,18 @@ class Interaction(Protocol):
 class _Directions:
     """Whitened directions of the stations, and the way from sums at stations to a Response."""
 
-    def __init__(self, chart: Chart, stations: Stations) -> None:
-        self.chart, self.stations = chart, stations
-        self.p = stations.full
-        self.v = chart.whitened(self.p)
-        self.half = np.ascontiguousarray(self.v[: len(stations.half)])
-        self.neurons = np.ascontiguousarray(self.v[: len(stations.half_centres)])
-        self.centres = chart.whitened(stations.sphere.centres)
+    def __init__(self, chart: Chart, stations: Stations, kernels: Kernels) -> None:
+        self.chart, self.stations, self.kernels = chart, stations, kernels
+        v = chart.whitened(stations.full)
+        self.p, self.v = kernels.array(stations.full), kernels.array(v)
+        self.half = kernels.array(v[: len(stations.half)])
+        self.neurons = kernels.array(v[: len(stations.half_centres)])
+        self.centres = kernels.array(chart.whitened(stations.sphere.centres))
 
     def resultant(self, outer: Array) -> Array:
         """(d,): sum_j c_j v_j."""
-        return np.asarray(outer.ravel() @ self.centres.reshape(-1, self.centres.shape[-1]))
+        along: Array = outer.ravel() @ self.centres.reshape(-1, self.centres.shape[-1])
+        return along
 
     def both(self, sums: Array, gradients: Array, parity: int) -> tuple[Array, Array]:
         """Sums and gradients of a function of that parity, at the stations and antipodes."""
@@ -127,12 +128,14 @@ class SampledInteraction:
         kernels: Kernels,
         way: Way = "auto",
     ) -> None:
-        self.activation, self.loss, self.samples = activation, loss, samples
-        self.kernels = kernels
-        self.directions = directions = _Directions(chart, stations)
+        self.activation, self.loss, self.kernels = activation, loss, kernels
+        self.directions = directions = _Directions(chart, stations, kernels)
+        self.inputs, self.targets = kernels.array(samples.inputs), kernels.array(samples.targets)
+        self.test_inputs = kernels.array(samples.test_inputs)
+        self.test_targets = kernels.array(samples.test_targets)
         points, rows = activation.gain * directions.half, len(samples.inputs)
         self.pairs = Pairs(activation, chart, stations, points, rows, kernels, way)
-        self.sums = self._sums(samples.inputs, keep=True)
+        self.sums = self._sums(self.inputs, keep=True)
 
     def _sums(self, rows: Array, *, keep: bool) -> list[PairSums]:
         """One for every part of the activation."""
@@ -149,11 +152,12 @@ class SampledInteraction:
 
     def predict(self, outer: Array, whitened: Array) -> Array:
         """(rows,): f of whitened inputs (rows, d)."""
+        whitened = self.kernels.array(whitened)
         return self._predict(outer, whitened, self._sums(whitened, keep=False))
 
     def _predict_rows(self, outer: Array) -> Array:
         """(rows,): f of the training rows."""
-        return self._predict(outer, self.samples.inputs, self.sums)
+        return self._predict(outer, self.inputs, self.sums)
 
     def _predict(self, outer: Array, whitened: Array, sums: list[PairSums]) -> Array:
         sigma, directions = self.activation, self.directions
@@ -165,20 +169,20 @@ class SampledInteraction:
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
-        f, targets = self._predict_rows(outer), self.samples.targets
+        f, targets = self._predict_rows(outer), self.targets
         risk = float(self.loss.value(f, targets).mean())
         return self._pulled(risk, self.loss.slope(f, targets) / len(f))
 
     def linear(self, outer: Array) -> Linear:
         """The derivative of `respond` at outer weights; the risk is left 0."""
         f = self._predict_rows(outer)
-        bend = self.loss.curvature(f, self.samples.targets) / len(f)
+        bend = self.loss.curvature(f, self.targets) / len(f)
         return lambda more: self._pulled(0.0, bend * self._predict_rows(more))
 
     def _pulled(self, risk: float, residual: Array) -> Response:
         """The field of residuals over the number of rows."""
-        sigma, directions, samples = self.activation, self.directions, self.samples
-        pull = residual @ samples.inputs
+        sigma, directions = self.activation, self.directions
+        pull = residual @ self.inputs
         h = sigma.linear * (directions.v @ pull) + sigma.constant * residual.sum()
         gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
         for part, pairs in zip(sigma.parts, self.sums, strict=True):
@@ -188,8 +192,8 @@ class SampledInteraction:
         return directions.response(risk, h, gradient, residual)
 
     def at(self, v: Array, source: Array) -> tuple[Array, Array]:
-        """(m,), (m, d): h and its ambient gradient at any whitened directions v (m, d)."""
-        sigma, inputs = self.activation, self.samples.inputs
+        """(m,), (m, d): h and its ambient gradient at any whitened v (m, d), all of the host."""
+        sigma, inputs, v = self.activation, self.inputs, self.kernels.array(v)
         pull = source @ inputs
         h = sigma.linear * (v @ pull) + sigma.constant * source.sum()
         gradient = np.broadcast_to(sigma.linear * pull, v.shape)
@@ -198,14 +202,14 @@ class SampledInteraction:
                 part.remainder, sigma.gain * v, inputs, part.weight * source
             )
             h, gradient = h + sums, gradient + sigma.gain * slopes
-        return h, gradient
+        return self.kernels.host(h), self.kernels.host(gradient)
 
     def test_risk(self, outer: Array) -> float:
         """Mean loss over held-out rows; NaN where there are none."""
-        if not len(self.samples.test_inputs):
+        if not len(self.test_inputs):
             return float("nan")
-        f = self.predict(outer, self.samples.test_inputs)
-        return float(self.loss.value(f, self.samples.test_targets).mean())
+        f = self.predict(outer, self.test_inputs)
+        return float(self.loss.value(f, self.test_targets).mean())
 
 
 class PopulationInteraction:
@@ -217,21 +221,20 @@ class PopulationInteraction:
         chart: Chart,
         stations: Stations,
         teacher: Teacher,
+        kernels: Kernels,
         way: Way = "auto",
     ) -> None:
         self.activation, self.teacher, self.kernel = activation, teacher, DualKernel(activation)
-        self.directions = _Directions(chart, stations)
-        self.correlation, self.correlation_gradient = teacher.correlation(
-            self.directions.v, activation
-        )
-        centres = self.directions.centres
+        self.kernels, self.directions = kernels, _Directions(chart, stations, kernels)
+        correlation, slope = teacher.correlation(chart.whitened(stations.full), activation)
+        self.correlation, self.correlation_gradient = map(kernels.array, (correlation, slope))
+        centres = chart.whitened(stations.sphere.centres)
         flat = centres.reshape(-1, centres.shape[-1])
-        self.centre_correlation = teacher.correlation(flat, activation)[0].reshape(
-            centres.shape[:-1]
-        )
+        correlation, _ = teacher.correlation(flat, activation)
+        self.centre_correlation = kernels.array(correlation.reshape(centres.shape[:-1]))
         self.target_moment = teacher.second_moment() + teacher.noise**2
-        half, neurons = self.directions.half, self.directions.neurons
-        self.sums = kernel_sums(activation, chart, half, neurons, way)
+        half, neurons = map(kernels.host, (self.directions.half, self.directions.neurons))
+        self.sums = kernel_sums(activation, chart, half, neurons, way, kernels)
 
     def description(self) -> str:
         """One phrase that says which sums run."""
@@ -267,8 +270,9 @@ class PopulationInteraction:
         return h, gradient
 
     def at(self, v: Array, source: Array) -> tuple[Array, Array]:
-        """(m,), (m, d): h and its ambient gradient at any whitened directions v (m, d)."""
-        centres, outer = self.directions.centres.reshape(-1, v.shape[1]), source.ravel()
+        """(m,), (m, d): h and its ambient gradient at any whitened v (m, d), all of the host."""
+        centres, outer = map(self.kernels.host, (self.directions.centres, source))
+        centres, outer = centres.reshape(-1, v.shape[1]), outer.ravel()
         h, gradient = self.teacher.correlation(v, self.activation)
         h, gradient = -h, -gradient
         for rows in (slice(i, i + TILE_ROWS) for i in range(0, len(v), TILE_ROWS)):

@@ -10,7 +10,8 @@ Matrices, of kernels or of harmonics, are kept up to `KERNEL_BYTES`; beyond, the
 computed again at every step.
 "auto" takes the convolution where there is one, then matrices while they fit, then harmonics.
 Kernels are of definite parity, so sums over all neurons run over half of them, with folded weights.
-Shapes: half (m, d) whitened half stations, neurons (m_c, d) those at the centres.
+Shapes: half (m, d) whitened half stations, neurons (m_c, d) those at the centres; both the host's.
+The sums are of the backend's arrays; harmonics are summed on the host.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.polynomial.legendre import legder, legval
 from numpy.typing import NDArray
 
+from ...kernels import Kernels
 from ...kernels.errors import InputError, Notice
 from ..config.text import size
 from ..geometry import Chart
@@ -58,9 +60,16 @@ class KernelSums(Protocol):
 class MatrixSums:
     """By matrices, kept or computed again tile by tile. budget : bytes that may be kept."""
 
-    def __init__(self, kernel: RemainderKernel, half: Array, neurons: Array, budget: float) -> None:
-        self.kernel, self.parity = kernel, kernel.parity
-        self.half, self.neurons = half, neurons
+    def __init__(
+        self,
+        kernel: RemainderKernel,
+        half: Array,
+        neurons: Array,
+        budget: float,
+        kernels: Kernels,
+    ) -> None:
+        self.kernel, self.parity, self.array = kernel, kernel.parity, kernels.array
+        self.half, self.columns, self.neurons = half, neurons, kernels.array(neurons)
         count = matrix_bytes(half, neurons)
         self.table_bytes = count if count <= budget else 0
         self.kept: list[tuple[Array, Array]] | None = None
@@ -79,7 +88,8 @@ class MatrixSums:
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
     def _tile(self, rows: slice) -> tuple[Array, Array]:
-        return self.kernel(self.half[rows] @ self.neurons.T)
+        value, slope = self.kernel(self.half[rows] @ self.columns.T)
+        return self.array(value), self.array(slope)
 
 
 class CircleSums:
@@ -87,24 +97,27 @@ class CircleSums:
 
     description = "FFT on the circle"
 
-    def __init__(self, kernel: RemainderKernel, half: Array, neurons: Array) -> None:
+    def __init__(
+        self, kernel: RemainderKernel, half: Array, neurons: Array, kernels: Kernels
+    ) -> None:
+        array = kernels.array
         angle = np.arctan2(neurons[:, 1], neurons[:, 0])  # a half circle, from -pi/4
-        self.order, self.parity = np.argsort(angle), kernel.parity
-        self.tangents = np.stack([-neurons[:, 1], neurons[:, 0]], axis=1)
-        self.neurons = neurons
+        self.order, self.parity = array(np.argsort(angle), np.intp), kernel.parity
+        self.tangents = array(np.stack([-neurons[:, 1], neurons[:, 0]], axis=1))
+        self.neurons = array(neurons)
         lag = np.arange(2 * len(neurons)) * np.pi / len(neurons)
         value, slope = kernel(np.cos(lag))
-        self.value_hat = np.fft.rfft(value) / 2  # both halves of the circle are summed
-        self.slope_hat = np.fft.rfft(-np.sin(lag) * slope) / 2
+        halves = np.fft.rfft(value) / 2, np.fft.rfft(-np.sin(lag) * slope) / 2
+        self.value_hat, self.slope_hat = (array(x, complex) for x in halves)  # both are summed
         edges = half[len(neurons) :]
-        self.edge_value, self.edge_slope = kernel(edges @ neurons.T)
+        self.edge_value, self.edge_slope = map(array, kernel(edges @ neurons.T))
         self.table_bytes = 0  # of the order of a vector
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
         half = folded[self.order]
         circle = np.fft.rfft(np.concatenate([half, self.parity * half]))
-        sums, turns = np.empty((2, len(half)))
+        sums, turns = np.empty_like(half), np.empty_like(half)
         sums[self.order] = np.fft.irfft(circle * self.value_hat)[: len(half)]
         turns[self.order] = np.fft.irfft(circle * self.slope_hat)[: len(half)]
         return (
@@ -125,8 +138,14 @@ class SphereSums:
     """
 
     def __init__(
-        self, parity: int, half: Array, series: tuple[Array, float], budget: float
+        self,
+        parity: int,
+        series: tuple[Array, float],
+        half: Array,
+        budget: float,
+        kernels: Kernels,
     ) -> None:
+        self.kernels = kernels
         coefficients, error = series
         self.half, self.parity, degree = half, parity, len(coefficients) - 1
         self.order, self.lower = orders(degree, parity), orders(degree - 1, -parity)
@@ -145,6 +164,7 @@ class SphereSums:
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
+        folded = self.kernels.host(folded)
         moments = np.zeros(len(self.factors))
         for tile, (values, _) in self._made(len(folded)):
             own = folded[tile]
@@ -155,7 +175,8 @@ class SphereSums:
         columns = np.stack([np.concatenate([each.real, -each.imag]) for each in moved], axis=1)
         made = self._made(len(self.half))
         parts = [(values @ moments, slopes @ columns) for _, (values, slopes) in made]
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        sums, slopes = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return self.kernels.array(sums), self.kernels.array(slopes)
 
     def _made(self, count: int) -> Iterator[tuple[slice, tuple[Array, Array]]]:
         """The tiles that hold the first so many stations."""
@@ -241,25 +262,31 @@ def matrix_bytes(half: Array, neurons: Array) -> int:
 
 
 def kernel_sums(
-    activation: Activation, chart: Chart, half: Array, neurons: Array, way: Way
+    activation: Activation,
+    chart: Chart,
+    half: Array,
+    neurons: Array,
+    way: Way,
+    kernels: Kernels,
 ) -> list[KernelSums]:
     """The sums for every kernel of an activation. way : "auto", "direct" or "transform"."""
-    kernels = remainder_kernels(activation)
-    if not kernels:
+    made = remainder_kernels(activation)
+    if not made:
         return []
-    budget = KERNEL_BYTES / len(kernels)
+    budget = KERNEL_BYTES / len(made)
     if way != "direct" and chart.dimension == 2 and chart.keeps_angles:
-        return [CircleSums(kernel, half, neurons) for kernel in kernels]
+        return [CircleSums(kernel, half, neurons, kernels) for kernel in made]
     beyond = matrix_bytes(half, neurons) > budget
     if chart.dimension == 3 and (way == "transform" or (way == "auto" and beyond)):
-        series = [short_series(kernel) for kernel in kernels]
+        series = [short_series(kernel) for kernel in made]
         if all(series):
-            pairs = zip(kernels, series, strict=True)
-            return [SphereSums(kernel.parity, half, each, budget) for kernel, each in pairs if each]
+            pairs = zip(made, series, strict=True)
+            words = (half, budget, kernels)
+            return [SphereSums(k.parity, each, *words) for k, each in pairs if each]
     if way == "transform":
         raise InputError(
             f'solver.interaction = "transform" with network.activation = "{activation.name}", '
             f"d = {chart.dimension}: it takes d = 2 with isotropic data or "
             'solver.coordinates = "whitened", and smooth activations in d = 3; give "auto"'
         )
-    return [MatrixSums(kernel, half, neurons, budget) for kernel in kernels]
+    return [MatrixSums(kernel, half, neurons, budget, kernels) for kernel in made]

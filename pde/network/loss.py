@@ -17,7 +17,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ...kernels.errors import InputError
 from ..config.network import Loss as LossTable
@@ -73,11 +72,13 @@ class LogisticLoss:
 
     def slope(self, prediction: Array, target: Array) -> Array:
         """(rows,): minus y times the probability of the wrong class."""
-        return np.asarray(-target * expit(-target * prediction))
+        wrong: Array = np.exp(-np.logaddexp(0.0, target * prediction))
+        return -target * wrong
 
     def curvature(self, prediction: Array, target: Array) -> Array:
         """(rows,): the product of the probabilities of both classes."""
-        return np.asarray(expit(prediction) * expit(-prediction))
+        both: Array = np.logaddexp(0.0, prediction) + np.logaddexp(0.0, -prediction)
+        return np.exp(-both)
 
     def check(self, target: Array) -> None:
         """Raise InputError where a target is not +-1."""
@@ -102,7 +103,8 @@ class HuberLoss:
         """(rows,): quadratic within delta, linear beyond, once differentiable."""
         residual = prediction - target
         inner = np.clip(residual, -self.delta, self.delta)
-        return np.asarray(inner * (residual - 0.5 * inner))
+        cost: Array = inner * (residual - 0.5 * inner)
+        return cost
 
     def slope(self, prediction: Array, target: Array) -> Array:
         """(rows,): the residual, cut."""
@@ -110,7 +112,7 @@ class HuberLoss:
 
     def curvature(self, prediction: Array, target: Array) -> Array:
         """(rows,): 1 within delta, 0 beyond."""
-        return np.asarray((np.abs(prediction - target) <= self.delta).astype(float))
+        return (np.abs(prediction - target) <= self.delta).astype(float)
 
     def check(self, target: Array) -> None:
         """Every target is right."""

@@ -62,7 +62,7 @@ class DirectSums:
     def forward(self, weights: Array) -> Array:
         """(rows,): of the neurons' weights."""
         points = self.points[: self.neurons]
-        return np.asarray(self.kernels.pair_forward(self.remainder, points, self.rows, weights))
+        return self.kernels.pair_forward(self.remainder, points, self.rows, weights)
 
     def backward(self, residual: Array) -> tuple[Array, Array]:
         """(m,), (m, d): at the stations, of (rows,)."""
@@ -90,8 +90,10 @@ class Pairs:
             _refuse_other_bends(activation)
         if way == "auto":
             many = rows * len(points) >= LINES_FROM[min(chart.dimension, 4)]
-            way = "lines" if many and bends_at_zero(activation) else "direct"
-        self.lines = station_lines(stations, points, chart.matrix) if way == "lines" else None
+            bent = kernels.has_lines and bends_at_zero(activation)
+            way = "lines" if many and bent else "direct"
+        on_host = kernels.host(points)
+        self.lines = station_lines(stations, on_host, chart.matrix) if way == "lines" else None
         count = f"{rows} rows x {len(points)} directions"
         self.description = f"{'line' if self.lines else 'direct'} sums over {count}"
 

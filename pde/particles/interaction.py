@@ -5,7 +5,7 @@
 and the ambient gradient of h in p, for every replica on its own. Three forms of the expectation:
 
     RowInteraction          mean over rows: two passes over (neurons x rows), in tiles in cache;
-                            no activation is stored
+                            no activation is stored. Neurons are the host's, on every backend
     KernelInteraction       square loss on normal inputs, |p| = 1: h = K c - E[y sigma], K the dual
                             kernel, in tiles; on the circle with relu or abs by sorting (`circle`)
     HomogeneousInteraction  the same for points of any length and sigma(s z) = s sigma(z), s > 0:
@@ -105,9 +105,8 @@ class RowInteraction:
         sigma = self.activation
         f: Array = sigma.linear * (inputs @ (outer @ points)) + sigma.constant * outer.sum()
         for part in sigma.parts:
-            f = f + part.weight * self.kernels.pair_forward(
-                part.remainder, sigma.gain * points, inputs, outer
-            )
+            sums = self.kernels.pair_forward(part.remainder, sigma.gain * points, inputs, outer)
+            f = f + part.weight * self.kernels.host(sums)
         return f
 
     def respond(self, points: Array, outer: Array) -> Response:
@@ -149,9 +148,10 @@ class RowInteraction:
         h = sigma.linear * (points @ mean) + sigma.constant * residual.sum()
         gradient = np.broadcast_to(sigma.linear * mean, points.shape)
         for part in sigma.parts:
-            sums, slopes = self.kernels.pair_backward(
+            pulls = self.kernels.pair_backward(
                 part.remainder, sigma.gain * points, inputs, residual
             )
+            sums, slopes = map(self.kernels.host, pulls)
             h, gradient = h + part.weight * sums, gradient + part.weight * sigma.gain * slopes
         return h, gradient
 

@@ -305,11 +305,11 @@ class Driver(Loop):
         return Frame(
             self.state.time,
             self.state.step,
-            {"rho": self.state.rho.copy(), **self._tracers()},
+            {"rho": np.array(self.flow.kernels.host(self.state.rho)), **self._tracers()},
             self.state.axis.first,
             diagnostics,
             self._taken_log(),
-            self.state.packed(),
+            self.state.packed(self.flow.kernels.host),
         )
 
     def _tracers(self) -> dict[str, Array]:

@@ -1,11 +1,67 @@
-"""Checks of the backends against one another."""
+"""Checks of the backends against one another.
+
+Whole small runs: every kernel with its arguments as the driver gives them, and no step that one
+backend takes and another does not. Two backends sum in different orders, so a run's density may
+differ by a few eps a step, relative to its largest value.
+"""
 
 from __future__ import annotations
 
-from ...kernels import probe_cuda
-from .check import Finding, Skip
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ...kernels import Kernels, probe_cuda, select
+from ...kernels.errors import Notice
+from ..config import load_config
+from ..session import Session
+from .check import Finding, Skip, at_most
+
+BOUND = 16 * float(np.finfo(float).eps)  # of a step
+SMALL: dict[str, Any] = {"solver.cells": 8, "solver.a_cells": 12, "time.end": 0.2, "time.save": []}
+CIRCLE = {"kind": "sampled", "covariance": [4.0, 1.0], "samples": 60, "seed": 1}
+SPHERE = {"kind": "sampled", "covariance": [4.0, 1.0, 2.0], "samples": 40, "seed": 1}
+NOISE = {"training.temperature": 0.05, "training.ridge": 0.1}
+RUNS: dict[str, dict[str, Any]] = {
+    "circle, muscl": {"data": CIRCLE},
+    "circle, population": {},
+    "circle, weno, noise": {
+        "data": CIRCLE,
+        "solver.scheme": "weno",
+        "network.activation": "tanh",
+        **NOISE,
+    },
+    "sphere, muscl": {
+        "data": SPHERE,
+        "target": {"weights": [1.0], "directions": [[1.0, 0.2, 0.0]]},
+        "solver.cells": 4,
+        "network.activation": "gelu",
+    },
+}
 
 
 def cuda(backend: str) -> list[Finding]:
     """The CUDA kernels against their NumPy twins; skipped, with the reason, where none run."""
-    raise Skip(probe_cuda()[1])
+    there, found = probe_cuda()
+    if not there:
+        raise Skip(found)
+    return parity(select("cuda"))
+
+
+def parity(kernels: Kernels) -> list[Finding]:
+    """Runs on these kernels and on NumPy's."""
+    return [finding for name, keys in RUNS.items() for finding in _compared(name, keys, kernels)]
+
+
+def _compared(name: str, keys: dict[str, Any], kernels: Kernels) -> list[Finding]:
+    session = Session.prepare(load_config(None, {**SMALL, "run.backend": "numpy", **keys}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        *_, wanted = session.driver().frames()
+        *_, got = session.on(kernels).driver().frames()
+    off = np.abs(got.fields["rho"] - wanted.fields["rho"]).max() / wanted.fields["rho"].max()
+    return [
+        at_most(f"{name}: steps more or fewer", abs(got.step - wanted.step), 0.0),
+        at_most(f"{name}: density", float(off), BOUND * max(wanted.step, 1)),
+    ]

@@ -51,23 +51,23 @@ class Off:
 def march(exact: Manufactured, activation: str, cells: int, time: float, backend: str) -> Off:
     """March cells x cells from the exact start to `time`, and compare."""
     session = Session.prepare(load_config(_config(exact, activation, cells, time, backend)))
-    flow, state = session.flow, session.initial_state()
+    flow, state, array = session.flow, session.initial_state(), session.flow.kernels.array
     angles = np.arctan2(flow.sphere.centres[..., 1], flow.sphere.centres[..., 0])
     average = _Average(angles, flow.sphere.spacing, state.axis.values, state.axis.weight)
-    state = State(average(exact.factors, 0.0), state.axis)
+    state = State(array(average(exact.factors, 0.0)), state.axis)
     while state.time < time:
         field = flow.field(state)
         dt = min(_step(flow, field, state.axis, exact.temperature), time - state.time)
         one = flow.euler(state, _heated(flow, field, exact.temperature), dt)
-        one.rho += dt * average(exact.terms, state.time)
+        one.rho += dt * array(average(exact.terms, state.time))
         two = flow.euler(one, _heated(flow, flow.field(one), exact.temperature), dt)
-        two.rho += dt * average(exact.terms, state.time + dt)
+        two.rho += dt * array(average(exact.terms, state.time + dt))
         now = time if dt >= time - state.time else state.time + dt
         state = State(0.5 * (state.rho + two.rho), state.axis, now)
     weight = flow.cell_volume[..., None] * state.axis.weight
-    truth = average(exact.factors, time)
+    truth = array(average(exact.factors, time))
     moments = flow.moments(state) * flow.cell_volume
-    mean = (moments[0][..., None] * flow.sphere.centres).sum(axis=(0, 1))
+    mean = flow.kernels.host((moments[0][..., None] * flow.centres).sum(axis=(0, 1)))
     return Off(
         float((np.abs(state.rho - truth) * weight).sum()),
         abs(flow.field(state).risk - exact.risk(time)),

@@ -51,12 +51,12 @@ def evolve(
     """
     kernels, stations = select(backend), Stations(sphere)
     value, half = velocity(stations.full), len(stations.half)
-    faces = kernels.face_velocities(
-        *stations.unfold(value[:half], value[half:]), sphere.face_weights
-    )
-    steps = int(np.ceil(time * kernels.outflow(faces, sphere.volume)[0].max() / CFL))
-    rho, one = start[..., None].copy(), np.ones(1)
-    fixed = (time / steps, Velocity(faces, None), sphere.volume, one, None, scheme)
+    field, edges = map(kernels.array, stations.unfold(value[:half], value[half:]))
+    faces = kernels.face_velocities(field, edges, [kernels.array(w) for w in sphere.face_weights])
+    volume = kernels.array(sphere.volume)
+    steps = int(np.ceil(time * float(kernels.outflow(faces, volume)[0].max()) / CFL))
+    rho, one = kernels.array(start[..., None].copy()), np.ones(1)
+    fixed = (time / steps, Velocity(faces, None), volume, one, None, scheme)
     stages = STAGES[scheme]
     outs = [*(np.empty_like(rho) for _ in stages[1:]), rho]
     for _ in range(steps):
@@ -64,4 +64,4 @@ def evolve(
         for out, weights in zip(outs, stages, strict=True):
             kernels.transport(out, now, base, weights, *fixed, sphere.connectivity)
             now, base = out, rho
-    return np.asarray(rho[..., 0])
+    return np.asarray(kernels.host(rho)[..., 0])

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+import tempfile
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_what_a_step_frees_is_there_for_the_next_without_page_faults() -> None:
     assert int(done.stdout) < 100  # 64 pages a block
 
 
-def fake_cupy(count: Any) -> Any:
+def fake_cupy(count: Any, version: str = "14.2.0") -> Any:
     def devices() -> Any:
         if isinstance(count, Exception):
             raise count
@@ -49,7 +50,7 @@ def fake_cupy(count: Any) -> Any:
     runtime = SimpleNamespace(
         getDeviceCount=devices, getDeviceProperties=lambda i: {"name": b"Card 9"}
     )
-    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime))
+    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime), __version__=version)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def fake_cupy(count: Any) -> Any:
         (ImportError("cupy"), False, "not installed"),
         (fake_cupy(RuntimeError("driver")), False, "no usable GPU (RuntimeError)"),
         (fake_cupy(0), False, "finds no GPU"),
-        (fake_cupy(1), True, "Card 9"),
+        (fake_cupy(1, "13.6.0"), False, "CuPy 13.6.0 is too old"),
     ],
 )
 def test_a_gpu_that_is_asked_for_is_an_error_of_one_line_that_says_why(
@@ -79,3 +80,21 @@ def test_a_gpu_that_is_asked_for_is_an_error_of_one_line_that_says_why(
     assert words in str(error.value)
     assert '"numpy"' in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_gpu_that_is_there_is_used_and_only_then_is_cupy_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cupy = fake_cupy(1)
+    cupy.RawModule = None  # nothing is compiled before it is called
+    monkeypatch.setattr(registry, "import_module", lambda name: cupy)
+    assert probe_cuda() == (True, "Card 9")
+    kernels = select("cuda")
+    assert kernels.name == "cuda"
+    promised = {n for n in vars(contract.Kernels) if not n.startswith("_")}
+    assert promised <= set(dir(kernels))
+
+
+def test_the_package_is_imported_without_cupy() -> None:
+    code = "import sys, bnflow.kernels.cuda, bnflow.api; assert 'cupy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tempfile.gettempdir())

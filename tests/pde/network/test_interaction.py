@@ -111,7 +111,8 @@ def test_the_linear_response_on_a_normal_law(name: str) -> None:
     """The field is affine in the weights: a difference of any length is exact."""
     grid = CubedSphere(3, 4)
     teacher = NeuronTeacher(np.array([1.0]), np.array([[0.6, 0.8, 0.0]]), made_of("relu"), 0.0)
-    made = PopulationInteraction(made_of(name), Chart(METRICS[3]), Stations(grid), teacher)
+    chart, kernels = Chart(METRICS[3]), select("numpy")
+    made = PopulationInteraction(made_of(name), chart, Stations(grid), teacher, kernels)
     assert_derivative(made, weights(grid), grid.volume * grid.centres[..., 0], 1.0)
 
 
@@ -210,7 +211,8 @@ def population(
 ) -> tuple[PopulationInteraction, CubedSphere]:
     grid = CubedSphere(metric.dimension, n)
     teacher, chart = taught(metric.dimension, name), Chart(metric, coordinates)
-    return PopulationInteraction(made_of(name), chart, Stations(grid), teacher, way), grid
+    numpy = select("numpy")
+    return PopulationInteraction(made_of(name), chart, Stations(grid), teacher, numpy, way), grid
 
 
 ISOTROPIC = BatchNormMetric([2.0, 2.0])

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from bnflow.kernels import select
 from bnflow.kernels.errors import InputError, Notice
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere, Stations
 from bnflow.pde.network import kernel_sums as module
@@ -26,7 +27,8 @@ def sums(
     )
     half = chart.whitened(stations.half)
     neurons = half[: len(stations.half_centres)]
-    return kernel_sums(activation(name, gain), chart, half, neurons, way), half, neurons
+    made = kernel_sums(activation(name, gain), chart, half, neurons, way, select("numpy"))
+    return made, half, neurons
 
 
 @pytest.mark.parametrize(

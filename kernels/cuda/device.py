@@ -1,0 +1,64 @@
+"""Where kernels run: an array namespace and a compiler with CuPy's call shapes, and kept memory.
+
+CuPy is one such pair. Tests give another, NumPy and the same source compiled for the CPU, so that
+nothing else in this room needs a GPU to be exercised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+KEPT = 8  # constant host arrays whose device copies are remembered
+
+
+@dataclass
+class Device:
+    """xp : array namespace; raw_module : as `cupy.RawModule`; memory : bytes of the device."""
+
+    xp: Any
+    raw_module: Callable[..., Any]
+    memory: Callable[[], int]
+    _scratch: dict[str, Any] = field(default_factory=dict)
+    _kept: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
+    _constants: dict[tuple[bytes, str], Any] = field(default_factory=dict)
+
+    def array(self, values: Any, dtype: DTypeLike = np.float64) -> Any:
+        """`values` on the device, contiguous and of that type; copied only where they are not."""
+        return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype))
+
+    def scratch(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> Any:
+        """Memory of that name, kept between calls; what is in it is anything."""
+        held = self._scratch.get(name)
+        if held is None or held.shape != shape or held.dtype != dtype:
+            held = self._scratch[name] = self.xp.empty(shape, dtype)
+        return held
+
+    def constant(self, values: Any, dtype: DTypeLike = np.float64) -> Any:
+        """A small array of the host, copied once."""
+        if not isinstance(values, np.ndarray):
+            return self.array(values, dtype)
+        key = (values.tobytes(), np.dtype(dtype).name)
+        if key not in self._constants:
+            while len(self._constants) >= KEPT:
+                del self._constants[next(iter(self._constants))]
+            self._constants[key] = self.array(values, dtype)
+        return self._constants[key]
+
+    def derived(self, name: str, source: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives for an immutable object, made once for as long as that is in use."""
+        key = (name, id(source))
+        if key not in self._kept:
+            while len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = (source, make())  # the source too, so that its id stays its own
+        return self._kept[key][1]
+
+
+def cupy_device(cupy: Any) -> Device:
+    """The current GPU."""
+    return Device(cupy, cupy.RawModule, lambda: int(cupy.cuda.Device().mem_info[1]))

@@ -1,0 +1,281 @@
+"""Compile the CUDA kernels for real GPUs on a machine that has none, and read what came out.
+
+    python tests/kernels/cuda/matrix.py [--arch 70 90] [--family pairs] [--write]
+
+Every instance is compiled for every architecture, with NVRTC by ctypes: no GPU, no driver, no CuPy.
+A kernel that spills registers fails; so does one whose hot loop has grown by more than 5 % beyond
+budgets.csv (sm_90, with the NVRTC named there), which --write renews. Counts are of instructions in
+the machine code of the loop, branches that are seldom taken included, over the pairs or cells that
+one turn does. Needs the extra `test-cuda`: nvidia-cuda-nvrtc-cu12, cuobjdump and nvdisasm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import ctypes
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnflow.kernels.cuda.module import options, source
+from bnflow.kernels.cuda.pairs import REMAINDERS
+
+ARCHITECTURES = (70, 75, 80, 86, 89, 90, 100, 120)
+BUDGETS = Path(__file__).with_name("budgets.csv")
+GROWTH = 1.05
+INSTRUCTION = re.compile(r"\s+/\*([0-9a-f]{4,})\*/\s+(?:@!?U?P\w+ )?\s*([A-Z][\w.]*)\s*(.*?);")
+PACKAGES = Path(sysconfig.get_paths()["purelib"]) / "nvidia"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A module as it is compiled."""
+
+    family: str
+    real: str
+    definitions: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, family: str, real: str, **definitions: int) -> Instance:
+        """By keywords."""
+        return cls(family, real, tuple(definitions.items()))
+
+    def __str__(self) -> str:
+        return " ".join([self.family, self.real, *(f"{k}={v}" for k, v in self.definitions)])
+
+
+@dataclass(frozen=True)
+class Hot:
+    """A loop that has a budget. unit : pairs or cells a turn; whole : with the loops in it."""
+
+    instance: Instance
+    kernel: str
+    unit: int
+    whole: bool = False
+
+
+def instances() -> Iterator[Instance]:
+    """All that a user can reach in up to five dimensions, and d = 8."""
+    for real, width in (("float32", 4), ("float64", 2)):
+        yield Instance.of("sums", real, DIMENSION=2)
+        for d in (2, 3, 4, 5, 8):
+            yield Instance.of("directions", real, DIMENSION=d)
+            yield Instance.of("heat", real, DIMENSION=d)
+            for scheme in range(3):
+                for pack in (1, width):
+                    yield Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, PACK=pack)
+                yield Instance.of("thermal", real, DIMENSION=d, SCHEME=scheme)
+            for code in REMAINDERS.values():
+                yield Instance.of("pairs", real, DIMENSION=d, REMAINDER=code)
+        for code in REMAINDERS.values():
+            yield Instance.of("tiles", real, DIMENSION=2, REMAINDER=code)
+
+
+def one_a_family() -> list[Instance]:
+    """What every test run compiles."""
+    return [
+        Instance.of("sums", "float64", DIMENSION=2),
+        Instance.of("directions", "float64", DIMENSION=3),
+        Instance.of("transport", "float32", DIMENSION=3, SCHEME=1, PACK=4),
+        Instance.of("thermal", "float64", DIMENSION=3, SCHEME=1),
+        Instance.of("heat", "float64", DIMENSION=3),
+        Instance.of("pairs", "float32", DIMENSION=3, REMAINDER=REMAINDERS["abs"]),
+        Instance.of("tiles", "float64", DIMENSION=2, REMAINDER=REMAINDERS["tanh"]),
+    ]
+
+
+def hot() -> Iterator[Hot]:
+    """The loops that have a budget."""
+    for real, width in (("float32", 4), ("float64", 2)):
+        for name in ("abs", "tanh", "erf"):
+            instance = Instance.of("pairs", real, DIMENSION=3, REMAINDER=REMAINDERS[name])
+            if real == "float64" and name != "abs":
+                continue  # the library's functions decide there
+            own, group = width, 4 if name == "abs" else 2  # OWN and GROUP of pairs.cu
+            yield Hot(instance, "pair_forward", group * width * own)
+            yield Hot(instance, "pair_backward", 2 * width * own)
+        for d, scheme in ((2, 1), (3, 1), (4, 1), (3, 2)):
+            instance = Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, PACK=width)
+            yield Hot(instance, "transport_stage", width, whole=True)
+
+
+# -- the compiler ------------------------------------------------------------------------------
+
+
+def find_nvrtc() -> Path | None:
+    """The library of the wheel, or None."""
+    return next(iter(sorted(PACKAGES.glob("cuda_nvrtc/lib/libnvrtc.so.1[0-9]"))), None)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """cubin : machine code; spills : bytes, by kernel; registers : by kernel."""
+
+    cubin: bytes
+    spills: dict[str, int]
+    registers: dict[str, int]
+
+
+class Nvrtc:
+    """The library, by ctypes."""
+
+    def __init__(self, path: Path) -> None:
+        self.library = ctypes.CDLL(str(path))
+        self.library.nvrtcGetErrorString.restype = ctypes.c_char_p
+
+    def _check(self, code: int) -> None:
+        if code:
+            raise RuntimeError(self.library.nvrtcGetErrorString(code).decode())
+
+    @property
+    def version(self) -> str:
+        """As "12.9"."""
+        major, minor = ctypes.c_int(), ctypes.c_int()
+        self._check(self.library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)))
+        return f"{major.value}.{minor.value}"
+
+    def _text(self, program: Any, what: str) -> bytes:
+        size = ctypes.c_size_t()
+        self._check(getattr(self.library, f"nvrtcGet{what}Size")(program, ctypes.byref(size)))
+        text = ctypes.create_string_buffer(size.value)
+        self._check(getattr(self.library, f"nvrtcGet{what}")(program, text))
+        return text.raw
+
+    def compile(self, text: str, architecture: int, flags: Sequence[str]) -> Compiled:
+        """Machine code for an architecture; RuntimeError with the compiler's words."""
+        program = ctypes.c_void_p()
+        create = self.library.nvrtcCreateProgram
+        self._check(create(ctypes.byref(program), text.encode(), b"bnflow.cu", 0, None, None))
+        try:
+            words = [*flags, f"-arch=sm_{architecture}", "--ptxas-options=-v"]
+            array = (ctypes.c_char_p * len(words))(*(word.encode() for word in words))
+            code = self.library.nvrtcCompileProgram(program, len(words), array)
+            log = self._text(program, "ProgramLog").rstrip(b"\0").decode()
+            if code:
+                raise RuntimeError(log)
+            return Compiled(self._text(program, "CUBIN"), *resources(log))
+        finally:
+            self.library.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def resources(log: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Spilled bytes and registers of every kernel, from what ptxas says."""
+    spills, registers, kernel = {}, {}, ""
+    for line in log.splitlines():
+        if m := re.search(r"(?:entry function|properties for) '?([\w$]+)'?", line):
+            kernel = m[1]
+        if m := re.search(r"(\d+) bytes spill stores, (\d+) bytes spill loads", line):
+            spills[kernel] = int(m[1]) + int(m[2])
+        if m := re.search(r"Used (\d+) registers", line):
+            registers[kernel] = int(m[1])
+    return spills, registers
+
+
+def compiled(nvrtc: Nvrtc, instance: Instance, architecture: int) -> Compiled:
+    """An instance, as CuPy would compile it."""
+    flags = options(instance.real, dict(instance.definitions))
+    return nvrtc.compile(source(instance.family), architecture, flags)
+
+
+# -- machine code ------------------------------------------------------------------------------
+
+
+def find_cuobjdump() -> Path | None:
+    """The program of the wheel, or None."""
+    return next(iter(sorted(PACKAGES.glob("*/bin/cuobjdump"))), None)
+
+
+def instructions(cubin: bytes, program: Path) -> dict[str, list[tuple[int, str, str]]]:
+    """(address, operation, operands) by kernel."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        command = [str(program), "--dump-sass", file.name]
+        path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}
+        )
+    kernels: dict[str, list[tuple[int, str, str]]] = {}
+    for line in done.stdout.splitlines():
+        if m := re.search(r"Function : (\S+)", line):
+            kernel = kernels.setdefault(m[1], [])
+        elif m := INSTRUCTION.match(line):
+            kernel.append((int(m[1], 16), m[2], m[3]))
+    return kernels
+
+
+def longest_loop(code: list[tuple[int, str, str]], whole: bool) -> int:
+    """Instructions of the longest loop: of those without another in them, unless `whole`."""
+    loops = []
+    for address, operation, operands in code:
+        target = re.search(r"0x([0-9a-f]+)", operands)
+        if operation.startswith("BRA") and target and int(target[1], 16) < address:
+            loops.append((int(target[1], 16), address))
+    kept = [
+        (low, high)
+        for low, high in loops
+        if whole or not any(low <= a and b <= high and (a, b) != (low, high) for a, b in loops)
+    ]
+    return max(sum(low <= address <= high for address, _, _ in code) for low, high in kept)
+
+
+def count(nvrtc: Nvrtc, cuobjdump: Path, loop: Hot) -> float:
+    """Instructions a unit of work."""
+    code = instructions(compiled(nvrtc, loop.instance, 90).cubin, cuobjdump)
+    return longest_loop(code[loop.kernel], loop.whole) / loop.unit
+
+
+def budgets() -> dict[tuple[str, str], float]:
+    """Of (instance, kernel), instructions a pair or cell."""
+    with BUDGETS.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        return {(row["instance"], row["kernel"]): float(row["instructions"]) for row in rows}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 1 where something spills or has grown."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--arch", type=int, nargs="*", default=ARCHITECTURES)
+    parser.add_argument("--family", nargs="*")
+    parser.add_argument("--write", action="store_true", help="renew budgets.csv")
+    asked = parser.parse_args(arguments)
+    library, program = find_nvrtc(), find_cuobjdump()
+    if library is None or program is None:
+        raise SystemExit('NVRTC or cuobjdump is not installed: pip install "bnflow[test-cuda]"')
+    nvrtc, failed = Nvrtc(library), 0
+    for instance in instances():
+        if asked.family and instance.family not in asked.family:
+            continue
+        for architecture in asked.arch:
+            spills = compiled(nvrtc, instance, architecture).spills
+            for kernel, size in spills.items():
+                if size:
+                    failed += 1
+                    print(f"sm_{architecture} {instance}: {kernel} spills {size} bytes", flush=True)
+    known = {} if asked.write else budgets()
+    counted = {(str(loop.instance), loop.kernel): count(nvrtc, program, loop) for loop in hot()}
+    for key, value in counted.items():
+        allowed = known.get(key, value)
+        grown = value > GROWTH * allowed
+        failed += grown
+        print(f"{' '.join(key):70} {value:8.2f} of {allowed:8.2f}{'  TOO MANY' if grown else ''}")
+    if asked.write:
+        with BUDGETS.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["instance", "kernel", "instructions", "nvrtc"])
+            for (instance_name, kernel), value in counted.items():
+                writer.writerow([instance_name, kernel, f"{value:.4g}", nvrtc.version])
+    print(f"{failed} failed")
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Machine code for real GPUs, made without one: no kernel spills a register, no hot loop grows.
+
+One instance a family on three architectures; all of them by `python matrix.py`.
+"""
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def nvrtc(matrix: Any) -> Any:
+    if matrix.find_nvrtc() is None:
+        pytest.skip("NOT CHECKED, CUDA for real GPUs: no NVRTC; pip install bnflow[test-cuda]")
+    return matrix.Nvrtc(matrix.find_nvrtc())
+
+
+@pytest.mark.parametrize("architecture", [70, 90, 120])
+def test_no_kernel_spills(architecture: int, matrix: Any, nvrtc: Any) -> None:
+    for instance in matrix.one_a_family():
+        compiled = matrix.compiled(nvrtc, instance, architecture)
+        assert compiled.registers
+        assert {kernel: size for kernel, size in compiled.spills.items() if size} == {}
+
+
+def test_a_spill_is_seen(matrix: Any, nvrtc: Any) -> None:
+    code = """extern "C" __global__ void __launch_bounds__(1024, 2) f(const double *x, double *y) {
+      double held[64];
+      for (int i = 0; i < 64; i++) held[i] = x[i + threadIdx.x];
+      for (int k = 0; k < x[0]; k++)
+        for (int i = 0; i < 64; i++) held[i] = held[i] * held[(i + 1) % 64] + x[k];
+      for (int i = 0; i < 64; i++) y[i + threadIdx.x] = held[i];
+    }"""
+    assert nvrtc.compile(code, 90, ["--std=c++17"]).spills["f"] > 0
+
+
+@pytest.mark.parametrize(
+    ("family", "kernel"), [("pairs", "pair_forward"), ("transport", "transport_stage")]
+)
+def test_hot_loops_keep_to_their_budget(family: str, kernel: str, matrix: Any, nvrtc: Any) -> None:
+    program = matrix.find_cuobjdump()
+    if program is None:
+        pytest.skip("NOT CHECKED, machine code: no cuobjdump; pip install bnflow[test-cuda]")
+    loop = next(h for h in matrix.hot() if (h.instance.family, h.kernel) == (family, kernel))
+    budget = matrix.budgets()[str(loop.instance), kernel]
+    counted = matrix.count(nvrtc, program, loop)
+    assert counted <= matrix.GROWTH * budget
+    assert counted >= budget / 2  # else it is another loop that is counted
+
+
+def test_budgets_hold_what_the_issue_of_speed_asks(matrix: Any) -> None:
+    """Instructions a pair of neuron and row in d = 3: the ceilings on a GPU follow from them."""
+    known = matrix.budgets()
+    for name, forward, backward in (("abs", 4.4, 8.7), ("tanh", 10.6, 16.9)):
+        instance = f"pairs float32 DIMENSION=3 REMAINDER={matrix.REMAINDERS[name]}"
+        assert known[instance, "pair_forward"] <= forward
+        assert known[instance, "pair_backward"] <= backward

@@ -1,0 +1,123 @@
+"""Compilation and launches: every argument is checked against the declaration in the source."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bnflow.kernels.cuda import CudaKernels, Device
+from bnflow.kernels.cuda.device import KEPT
+from bnflow.kernels.cuda.grid import Shape
+from bnflow.kernels.cuda.module import FAMILIES, declarations, source
+from bnflow.kernels.cuda.pairs import REMAINDERS, parts
+from bnflow.kernels.cuda.transport import march, packed
+from bnflow.kernels.errors import InputError
+from bnflow.kernels.reference.activations import symmetrised
+
+OnHost = Callable[..., CudaKernels]
+SUM = [np.ones((2, 3)), 2, 3, np.zeros(3)]  # of finish_forward: partial, splits, rows, out
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_kernel_is_declared_so_that_it_can_be_checked(family: str) -> None:
+    text = source(family)
+    assert len(declarations(text, "float32")) == len(re.findall(r"\b__global__\b", text))
+    assert not re.search(r"^\s*#include|\batomic\w+\(", text, re.MULTILINE)
+
+
+def test_declarations_say_the_types() -> None:
+    found = declarations(source("directions"), "float32")["moments"]
+    wanted = [
+        ("rho", "float32", True),
+        ("a_values", "float64", True),
+        ("weight", "float64", False),
+        ("directions", "int32", False),
+        ("count", "int32", False),
+        ("out", "float64", True),
+    ]
+    assert [(p.name, p.dtype.name, p.array) for p in found] == wanted
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "complaint"),
+    [
+        (0, np.ones((2, 3), np.float32), "partial): entries are float32, not float64"),
+        (0, np.ones((3, 2)).T, "partial): the array is not contiguous"),
+        (0, [[1.0]], "partial): list is no array of the device"),
+        (1, 2.5, "splits): 2.5 is no int32"),
+        (1, 1 << 40, "int32"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_the_launch(
+    place: int, value: Any, complaint: str, on_host: OnHost
+) -> None:
+    module = on_host().module("sums", {"DIMENSION": 2})
+    arguments = [*SUM]
+    arguments[place] = value
+    with pytest.raises((TypeError, OverflowError), match=re.escape(complaint)):
+        module("finish_forward", (1,), (32,), *arguments)
+    with pytest.raises(TypeError, match="takes 4 arguments, not 3"):
+        module("finish_forward", (1,), (32,), *SUM[:3])
+
+
+def test_the_host_compiler_checks_sizes_as_no_driver_does(host_module: Any) -> None:
+    code = 'extern "C" __global__ void f(int n, double *x) { x[0] = n; }'
+    function, x = host_module(code).get_function("f"), np.zeros(1)
+    function((1,), (1,), (np.int32(3), x))
+    assert x[0] == 3
+    with pytest.raises(RuntimeError, match="argument 0: kernel wants 4 bytes, got 8"):
+        function((1,), (1,), (np.int64(3), x))
+
+
+def test_a_barrier_that_some_threads_miss_is_an_error(host_module: Any) -> None:
+    code = 'extern "C" __global__ void f(int n) { if (threadIdx.x < n) __syncthreads(); }'
+    function = host_module(code).get_function("f")
+    function((1,), (64,), (np.int32(64),))
+    with pytest.raises(RuntimeError, match="reached by 3 of 64 threads"):
+        function((1,), (64,), (np.int32(3),))
+
+
+def test_an_activation_in_python_is_refused_in_one_line(on_host: OnHost) -> None:
+    remainder = symmetrised("custom", np.tanh, np.cos, -1)
+    with pytest.raises(InputError, match=r'run\.backend = "numpy"') as error:
+        on_host().pair_forward(remainder, np.ones((2, 2)), np.ones((3, 2)), np.ones(2))
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_remainders_have_the_numbers_of_the_source() -> None:
+    defined = re.findall(r"^#define ([A-Z]+) (\d+)$", source("pairs"), re.MULTILINE)
+    assert {name.lower(): int(code) for name, code in defined} == REMAINDERS
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 257, 10_000])
+@pytest.mark.parametrize("blocks", [1, 7, 1000])
+def test_parts_cover_a_sum_once(length: int, blocks: int) -> None:
+    count, size = parts(blocks, length, 256)
+    assert (count - 1) * size < length <= count * size
+    assert size % 256 == 0
+
+
+def test_marches_cover_the_axis_and_packs_divide_a() -> None:
+    for cells, count in ((5, 7), (256, 128), (64, 12)):
+        shape = Shape(3, cells, count)
+        pack = packed(count, "float32")
+        assert count % pack == 0
+        chunk, (lines, chunks, packs), (width, height) = march(shape, pack)
+        assert chunk * (chunks - 1) < cells <= chunk * chunks
+        assert lines * height >= 6 * cells
+        assert packs * width * pack >= count
+
+
+def test_kept_copies_are_few_and_follow_their_source() -> None:
+    device = Device(np, lambda **_: None, lambda: 0)
+    for i in range(3 * KEPT):
+        assert device.constant(np.full(2, float(i)))[0] == i
+        assert device.derived("x", object(), partial(int, i)) == i
+    same = object()
+    assert device.derived("y", same, object) is device.derived("y", same, object)
+    held = device.scratch("z", (3,))
+    assert device.scratch("z", (3,)) is held
+    assert device.scratch("z", (4,)).shape == (4,)

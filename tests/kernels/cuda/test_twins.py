@@ -1,0 +1,117 @@
+"""Every CUDA kernel gives what its NumPy twin gives, to rounding, whatever the sizes and the order
+in which its threads run. The sources run on the CPU; see host_module.py.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bnflow.kernels.cuda import CudaKernels
+
+PROGRAM = Path(__file__).with_name("exercise.py")
+QUICK = [
+    ("directions d=3", "float64"),
+    ("transport muscl d=3", "float64"),
+    ("transport muscl d=2", "float32"),
+    ("transport weno d=3", "float64"),
+    ("thermal muscl d=3", "float64"),
+    ("thermal weno d=2", "float32"),
+    ("pairs abs", "float32"),
+    ("pairs clipped", "float64"),
+    ("pairs tanh", "float32"),
+    ("tiles abs", "float64"),
+    ("tiles softplus", "float32"),
+]
+OnHost = Callable[..., CudaKernels]
+
+
+def named(exercise: Any, name: str) -> Any:
+    return next(case for case in exercise.cases() if case.name == name)
+
+
+@pytest.mark.parametrize(("name", "real"), QUICK)
+def test_a_kernel_gives_what_its_twin_gives(
+    name: str, real: str, exercise: Any, on_host: OnHost
+) -> None:
+    assert named(exercise, name).check(on_host(real)) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("real", ["float64", "float32"])
+@pytest.mark.parametrize("order", [0, 1, 7])
+def test_all_kernels_in_any_order_of_their_threads(
+    real: str, order: int, exercise: Any, on_host: OnHost
+) -> None:
+    kernels = on_host(real, order=order)
+    worst = {case.name: case.check(kernels) for case in exercise.cases()}
+    assert {name: error for name, error in worst.items() if not error <= 1} == {}
+
+
+@pytest.mark.parametrize("family", ["pairs", pytest.param("tiles", marks=pytest.mark.slow)])
+def test_no_barrier_can_be_missing(family: str, exercise: Any, on_host: OnHost) -> None:
+    edits, case = exercise.without_barriers(family), named(exercise, f"{family} tanh")
+    assert len(edits) == 4
+    for edit in edits:
+        assert case.check(on_host("float32", edit=edit)) > 1
+
+
+@pytest.mark.parametrize("name", ["a face too far"])
+def test_a_planted_fault_is_seen(name: str, exercise: Any, on_host: OnHost) -> None:
+    fault = exercise.FAULTS[name]
+    kernels = on_host("float64", edit=fault)
+    assert named(exercise, fault.case).check(kernels) > 1
+
+
+def sanitized(library: str, sanitize: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """The exercises as a program, with a sanitizer's library loaded before Python."""
+    found = subprocess.run(["g++", f"-print-file-name={library}"], capture_output=True, text=True)
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": found.stdout.strip(),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "halt_on_error=1",
+        "TSAN_OPTIONS": "halt_on_error=1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    command = [sys.executable, str(PROGRAM), "--sanitize", sanitize, *words]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("real", ["float32", "float64"])
+def test_no_kernel_reads_or_writes_beyond_its_arrays(real: str, host_module: Any) -> None:
+    done = sanitized("libasan.so", "address,undefined", "--real", real, *dict(QUICK))
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("real", ["float32", "float64"])
+def test_no_threads_race(real: str, host_module: Any) -> None:
+    """The kernels whose threads share memory or lanes."""
+    sharing = ("directions d=3", "transport muscl d=2", "pairs tanh", "tiles abs")
+    done = sanitized("libtsan.so", "thread", "--real", real, *sharing)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a tile one item too long", "insufficient space"),
+        ("a row beyond the last", "heap-buffer-overflow"),
+        ("the wrong stride", "heap-buffer-overflow"),
+        ("an unaligned vector", "misaligned address"),
+    ],
+)
+def test_a_sanitizer_sees_a_planted_fault(
+    name: str, words: str, host_module: Any, exercise: Any
+) -> None:
+    case = exercise.FAULTS[name].case
+    done = sanitized("libasan.so", "address,undefined", "--fault", name, case)
+    assert done.returncode != 0
+    assert words in done.stderr
