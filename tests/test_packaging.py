@@ -13,7 +13,7 @@ import bnflow
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("cli", "depth", "io", "kernels", "pde")
-CODE = {".py", ".cu", ".cuh"}
+CODE = {".py", ".cu", ".cuh", ".bib"}
 HOME = Path(bnflow.__file__).parent
 
 
