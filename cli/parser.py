@@ -40,6 +40,12 @@ def add_config(parser: argparse.ArgumentParser, also: str = "", of: str = "") ->
     """
     kinds = f"a TOML file, - for standard input, {also}or a packaged example [circle-teacher]"
     parser.add_argument("config", nargs="?", metavar="CONFIG", help=kinds)
+    keys = f"change keys{of}, as time.end=10 solver.scheme=upwind; give CONFIG before this"
+    add_overrides(parser, keys)
+
+
+def add_overrides(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """Declare --set."""
     parser.add_argument(
         "--set",
         dest="overrides",
@@ -47,7 +53,7 @@ def add_config(parser: argparse.ArgumentParser, also: str = "", of: str = "") ->
         nargs="+",
         action="extend",
         default=[],
-        help=f"change keys{of}, as time.end=10 solver.scheme=upwind; give CONFIG before this",
+        help=meaning,
     )
 
 

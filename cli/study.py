@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import DONE, STOPPED
-from .parser import Misuse
+from .parser import Misuse, add_overrides
 from .plot import ENDINGS
 from .progress import pieces
 
@@ -34,15 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", default=FOLDER, type=Path, help=f"folder of the results [{FOLDER}]"
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, below a minute a study")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        metavar="KEY=VALUE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="change settings, as seed=1 widths=[64,256]; --json shows them all",
-    )
+    add_overrides(parser, "change settings, as seed=1 widths=[64,256]; --json shows them all")
     parser.add_argument(
         "-o",
         "--output",

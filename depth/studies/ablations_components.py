@@ -6,44 +6,18 @@ says of them, and their effective rank, layer by layer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from ..components import ablation_specs, effective_rank, mean_cosine
-from ..ensemble import simulate
+from ..components import effective_rank, mean_cosine
+from ..ensemble import Ensemble
 from ..outlier import find_outliers
-from .ablations_layers import APART, OFTEN, SELDOM, layer, share
+from .ablations_layers import APART, NAMES, OFTEN, SELDOM, every_layer, share
 from .fits import finding
-from .layers import WORKERS, refuse_below
-from .study import Computation, Piece, Pieces, Settings, Study, Verdict, variable
-
-NAMES = tuple(ablation_specs())
+from .study import Piece, Pieces, Settings, Study, Verdict, variable
 
 
-def pieces(settings: Settings) -> Mapping[str, Computation]:
-    """One ensemble a layer."""
-    refuse_below(settings, batch=3, width=1, nets=2)
-
-    def ensemble(name: str) -> Computation:
-        return lambda rng: _ensemble(settings, name, rng)
-
-    return {name: ensemble(name) for name in NAMES}
-
-
-def _ensemble(settings: Settings, name: str, rng: np.random.Generator) -> Piece:
-    depths, spec = settings["depths"], layer(name)
-    found = simulate(
-        spec,
-        np.eye(settings["batch"]),
-        settings["width"],
-        max(depths),
-        settings["nets"],
-        rng,
-        depths=depths,
-        unit_trace=not spec.rescale,
-        workers=WORKERS,
-    )
+def look(found: Ensemble) -> Piece:
+    """What is kept of the networks of one layer."""
     seen, axes = find_outliers(found.grams), "depth net"
     return {
         "depth": variable(found.depths, "depth", "layer"),
@@ -85,6 +59,6 @@ STUDY = Study(
         "seed": 0,
     },
     quick={"depths": [0, 1, 3, 10, 30, 100, 300], "width": 48},
-    pieces=pieces,
+    pieces=every_layer(look),
     judge=judge,
 )

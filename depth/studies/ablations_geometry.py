@@ -6,47 +6,19 @@ in the plane of its two largest principal axes; a share of all networks says whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
-
-from ..components import ablation_specs, mean_cosine
-from ..ensemble import simulate
+from ..components import mean_cosine
+from ..ensemble import Ensemble
 from ..fixed_points import fixed_point
 from ..outlier import find_outliers
-from .ablations_layers import APART, FULL, OFTEN, SELDOM, layer, plane, share
+from .ablations_layers import APART, FULL, NAMES, OFTEN, SELDOM, every_layer, layer, plane, share
 from .fits import finding, mean
-from .layers import WORKERS, refuse_below
-from .study import Computation, Piece, Pieces, Settings, Study, Verdict, variable
+from .study import Piece, Pieces, Settings, Study, Verdict, variable
 
-NAMES = tuple(ablation_specs())
 NEAR = 0.05  # of a mean cosine to that of the state without preferred input
 
 
-def pieces(settings: Settings) -> Mapping[str, Computation]:
-    """One ensemble a layer."""
-    refuse_below(settings, batch=3, width=1, nets=2)
-
-    def ensemble(name: str) -> Computation:
-        return lambda rng: _ensemble(settings, name, rng)
-
-    return {name: ensemble(name) for name in NAMES}
-
-
-def _ensemble(settings: Settings, name: str, rng: np.random.Generator) -> Piece:
-    depths, spec = settings["depths"], layer(name)
-    found = simulate(
-        spec,
-        np.eye(settings["batch"]),
-        settings["width"],
-        max(depths),
-        settings["nets"],
-        rng,
-        depths=depths,
-        method="direct",
-        unit_trace=not spec.rescale,
-        workers=WORKERS,
-    )
+def look(found: Ensemble) -> Piece:
+    """What is kept of the networks of one layer."""
     last = found.grams[-1]
     return {
         "depth": variable(found.depths, "depth", "layer"),
@@ -93,6 +65,6 @@ STUDY = Study(
         "seed": 0,
     },
     quick={"depths": [0, 1, 10, 30, 100], "width": 48},
-    pieces=pieces,
+    pieces=every_layer(look, "direct"),
     judge=judge,
 )

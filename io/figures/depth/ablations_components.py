@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from ....depth.studies.ablations_components import NAMES
-from ....depth.studies.ablations_layers import APART
+from ....depth.studies.ablations_layers import APART, NAMES
 from ....pde.frame import Array
 from ..style import DASHES, DIVERGING, SERIES, canvas, legend
 

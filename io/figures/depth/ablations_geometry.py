@@ -11,8 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ....depth.studies.ablations_geometry import NAMES
-from ....depth.studies.ablations_layers import APART, FULL
+from ....depth.studies.ablations_layers import APART, FULL, NAMES
 from ....pde.frame import Array
 from ..style import FAINT, SERIES, canvas
 

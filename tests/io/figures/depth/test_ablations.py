@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bnflow import api
-from bnflow.depth.studies.ablations_components import NAMES
+from bnflow.depth.studies.ablations_layers import NAMES
 from bnflow.io.figures import save
 from bnflow.io.study import StudyResult
 
