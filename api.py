@@ -265,6 +265,7 @@ def sweep(
     seeds: int | None = None,
     jobs: int = 1,
     index: Index = None,
+    max_minutes: float | None = None,
     progress: Progress | bool | None = None,
     report: SweepReport | None = None,
     **overrides: Any,
@@ -278,6 +279,8 @@ def sweep(
     seeds : every point so often, with run.seed counted up (and data.seed, where rows are drawn)
     jobs : processes, each with one run at a time
     index : of the one point to solve, from 0, for job arrays; (i, m): every m-th from i
+    max_minutes : of wall time for all, after which the runs that go stop at their next step, to be
+        resumed, and no other one begins
     progress : of every run, as in `solve`, with one job; report : called after every point
 
     A point that fails leaves a note, `Sweep.failure`, and the others go on; Ctrl-C is raised once
@@ -287,13 +290,13 @@ def sweep(
     found = _declared(config, out, {"grid": grid, "zip": zip, "seeds": seeds}, overrides)
     if jobs < 1:
         raise InputError(f"jobs = {jobs}; give the number of processes, 1 or more")
-    todo = found.chosen(index)
+    todo, halt = found.chosen(index), Halt(max_minutes)
     display = Bar() if progress is True else progress or None
 
-    def solved(point: Point, place: Path) -> Run:
-        return solve(point.config, place, progress=display, interrupt="raise")
+    def solved(point: Point, place: Path, minutes: float | None) -> Run:
+        return solve(point.config, place, progress=display, interrupt="raise", max_minutes=minutes)
 
-    worker = Worker(found, solved, report)
+    worker = Worker(found, solved, report, halt)
     if jobs > 1 and len(todo) > 1:
         worker.deal(todo, jobs, _alone)
     else:
@@ -324,10 +327,11 @@ def _declared(
     return Sweep.of(load_config(config, {**_dotted(overrides), **tables}), Path(out))
 
 
-def _alone(place: Path) -> list[str]:
+def _alone(place: Path, minutes: float | None) -> list[str]:
     """The command that runs one config; -P: the folder that it stands in is no import path."""
     program = [sys.executable, "-P", "-m", __name__.partition(".")[0]]
-    return [*program, "run", "-", "--out", str(place), "--quiet"]
+    limit = [] if minutes is None else ["--max-minutes", repr(minutes)]
+    return [*program, "run", "-", "--out", str(place), "--quiet", *limit]
 
 
 def verify(

@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes [1]")
     parser.add_argument("--index", metavar="I", help="one point, from 0; or I/M: every M-th from I")
     parser.add_argument("--list", action="store_true", help="print the points; run nothing")
+    parser.add_argument(
+        "--max-minutes",
+        metavar="M",
+        type=float,
+        help="stop all, resumably and with exit code 3, after so many minutes",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, no table")
 
 
@@ -75,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     source, out = (folder, None) if config is None else (config, folder)
     rest: dict[str, Any] = {"jobs": arguments.jobs, "index": index}
+    rest["max_minutes"] = arguments.max_minutes
     try:
         with termination_as_interrupt():
             found = api.sweep(source, out, progress=shown, report=report, **rest)
@@ -86,7 +93,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _stopped(shown, "no space left for snapshots; free some", _again(folder, index))
     finally:
         shown.finish()
-    return _closed(found, index, quiet=arguments.quiet)
+    code = _closed(found, index, quiet=arguments.quiet)
+    if arguments.max_minutes is None or _is_done(found, index):
+        return code
+    reason = f"stopped after {arguments.max_minutes:g} minutes"
+    return _stopped(shown, reason, _again(folder, index))
 
 
 def _stopped(shown: Silent, reason: str, command: str) -> int:
@@ -153,6 +164,11 @@ def _line(outcome: Outcome) -> str:
     told = f", {outcome.told}" if outcome.told else ""
     left = f"; left {clock(outcome.left)}" if outcome.done < outcome.count else ""
     return f"{head} after {outcome.seconds:.1f} s{told}{left}"
+
+
+def _is_done(found: Sweep, index: Index) -> bool:
+    """Whether nothing is left that the same command would do, but for what has failed."""
+    return not {"unfinished", "waiting"} & {found.status(point) for point in found.chosen(index)}
 
 
 def _closed(found: Sweep, index: Index, *, quiet: bool) -> int:

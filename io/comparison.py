@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..kernels.errors import InputError, Notice
 from ..pde.frame import AnyLayout, Array
@@ -221,16 +221,26 @@ def compare_runs(a: Run, b: Run, inputs: ArrayLike | None = None) -> Comparison:
 
 
 def common_times(a: Run, b: Run) -> Array:
-    """The saved times of A that B has too; an InputError where there is none after 0."""
+    """The saved times of A that B has too, of which both have the network.
+
+    Raises InputError where there is none after 0.
+    """
     near = np.isclose(a.time[:, None], b.time[None, :], rtol=1e-9, atol=1e-12)
+    near &= _with_network(a)[:, None] & _with_network(b)[None, :]
     times = a.time[near.any(axis=1)]
     if not (times > 0).any():
         until = [f"{run.time[-1]:g}" if len(run.time) else "nothing" for run in (a, b)]
         raise InputError(
             f"no saved time after 0 is common to both (the last are {until[0]} and {until[1]}); "
-            "run both with the same time.save"
+            "run both with the same time.save and [output]"
         )
     return np.asarray(times)
+
+
+def _with_network(run: Run) -> NDArray[np.bool_]:
+    """At which saved times the network is stored, see the table [output]: (times,)."""
+    has = run._trajectory.has
+    return np.asarray(has("rho") | has("measure") | has("direction"))
 
 
 def drawn_inputs(layout: AnyLayout, rows: int = ROWS, seed: int = 0) -> Array:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ..kernels.errors import InputError
 from ..pde.config.text import nearest
 from ..pde.frame import Array
-from .header import sphere_dims
+from .header import field_dims, field_shape, sphere_dims
 from .neuronrun import NeuronRun
 from .schema import COORDINATES, Quantity, quantity_of
 
@@ -99,7 +99,8 @@ def coordinates(run: Run) -> dict[str, Constant]:
 
 def _grid_scales(run: Run) -> dict[str, NDArray[Any]]:
     xi = dict.fromkeys(sphere_dims(run.layout)[1:], run.layout.xi)
-    return {"panel": run.layout.panel, **xi, "a": run.a}
+    tracers = {"tracer": np.arange(run.layout.tracers)} if run.layout.tracers else {}
+    return {"panel": run.layout.panel, **xi, "a": run.a, **tracers}
 
 
 def _neuron_scales(run: Run) -> dict[str, NDArray[Any]]:
@@ -160,12 +161,12 @@ def held(run: Run) -> list[Variable]:
 
 
 def _other(run: Run, name: str) -> Variable:
-    """A stored field of the direction cells that has no name of its own here."""
-    cells, shape = sphere_dims(run.layout), run.layout.cell_volume.shape
+    """A stored field that has no name of its own here."""
     quantity, known = quantity_of(name, "field"), run._trajectory.has(name)
+    shape = field_shape(run.layout, name, run._trajectory.fields[name], len(run.a))
     return Variable(
         name,
-        cells,
+        field_dims(run.layout, name, len(shape)),
         shape,
         quantity,
         lambda t: run._field(name, t),

@@ -38,6 +38,11 @@ class Halt:
         return self.signal is not None or (self._end is not None and time.monotonic() >= self._end)
 
     @property
+    def minutes_left(self) -> float | None:
+        """Of the time, 0 where it is over; None where it has no limit."""
+        return None if self._end is None else max(self._end - time.monotonic(), 0.0) / 60
+
+    @property
     def reason(self) -> str:
         """Why, in words."""
         if self.signal is not None:

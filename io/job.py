@@ -95,7 +95,7 @@ class Job:
             if self.interrupt == "raise" or not len(store.trajectory):
                 raise
             _tell_interruption(store.trajectory.time[-1], "the same call goes on from there")
-        return Run.from_directory(out)
+        return Run.from_directory(store.path)
 
     def _opened(self, out: Path, resume: bool) -> tuple[Store, Any, int]:
         provenance = self._provenance()

@@ -36,6 +36,12 @@ class Lock:
             except BlockingIOError:
                 if attempt + 1 < ATTEMPTS:
                     time.sleep(PAUSE)
+            except OSError as error:  # as of a network's file system that has no locks
+                self.release()
+                raise InputError(
+                    f"cannot lock the run in {folder} ({error.strerror}): choose a folder on "
+                    "another file system"
+                ) from None
         self.release()
         raise InputError(
             f"another process is writing the run in {folder}: wait for it, or choose another folder"
@@ -63,6 +69,8 @@ def is_held(folder: Path) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
     return False

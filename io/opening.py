@@ -13,8 +13,11 @@ from .fieldsource import FieldSource, PackedFields, SnapshotFields
 from .header import Header
 from .lock import is_held
 from .pack import is_packed
+from .seal import check_seal
 from .trajectory import Trajectory
 from .view import VIEW, is_run, read_folder, read_view
+
+DECLARATION = "sweep.json"  # of a sweep, see there
 
 
 class Opened(NamedTuple):
@@ -46,9 +49,9 @@ def _read(path: Path, packed: bool) -> Opened:
         ) from None
     fields: FieldSource
     if packed:
-        fields = PackedFields(path, trajectory, header.layout)
+        fields = PackedFields(path.absolute(), trajectory, header.layout)
     else:
-        fields = SnapshotFields(path, trajectory.source, trajectory.digest)
+        fields = SnapshotFields(path.absolute(), trajectory.source, trajectory.digest)
     return Opened(header, trajectory, fields, status)
 
 
@@ -61,7 +64,13 @@ def _refuse_other(folder: Path) -> None:
     if not folder.exists():
         raise InputError(f"{folder} does not exist: give the folder of a run (bnflow run --out)")
     if not folder.is_dir():
+        _refuse_damaged(folder)
         raise InputError(f"{folder} is a file, not the folder of a run")
+    if (folder / DECLARATION).is_file():
+        raise InputError(
+            f"{folder} holds a sweep, many runs: bnflow sweep-table {folder} shows them, "
+            f"sweep-plot draws them, and each is a folder in {folder / 'runs'}"
+        )
     inside = sorted(item.name for item in folder.iterdir())
     runs = [name for name in inside if (folder / name / VIEW).is_file()]
     there = (
@@ -69,3 +78,11 @@ def _refuse_other(folder: Path) -> None:
     )
     hint = f"; did you mean {folder / runs[0]}?" if runs else ""
     raise InputError(f"{folder} holds no run (no {VIEW}; {there}){hint}")
+
+
+def _refuse_damaged(file: Path) -> None:
+    """What may once have been a packed run."""
+    try:
+        check_seal(file)
+    except OSError as error:
+        raise InputError(f"{file} is damaged ({error}): restore it from a copy") from None

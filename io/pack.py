@@ -8,6 +8,8 @@ with the run, and what is damaged is refused rather than copied.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from .header import Header, field_dims, field_shape
 from .netcdf import GZIP, attach, chunk_shape, describe
 from .safefile import atomic_h5, reading_h5
 from .schema import quantity_of
+from .seal import Gap
 from .snapshot import read_snapshot
 from .trajectory import Trajectory, digest
 from .view import COMMENT, read_folder, write_tables
@@ -53,7 +56,7 @@ def pack(folder: Path, path: Path) -> None:
     status = "stopped" if status == "running" else status
     output = tomllib.loads(header.config_toml).get("output", {})
     gzip = output.get("compression") == "gzip"
-    with atomic_h5(path) as file:
+    with atomic_h5(path, partial(_chunks, names=tuple(trajectory.fields))) as file:
         write_tables(file, header, trajectory, status, KIND)
         for name, on_a in trajectory.fields.items():
             _make(file, name, on_a, header.layout, trajectory, gzip)
@@ -85,6 +88,16 @@ def _fill(file: Any, row: int, frame: Frame, trajectory: Trajectory, layout: Any
     for name, values in frame.fields.items():
         where = (..., slice(start, start + count)) if trajectory.fields[name] else (...,)
         file[name][(row, *where)] = values
+
+
+def _chunks(file: Any, names: Sequence[str]) -> list[Gap]:
+    """Where the chunks of the fields lie: they have checksums of their own."""
+    found: list[Gap] = []
+    file.flush()
+    for name in names:
+        if file[name].chunks is not None:
+            file[name].id.chunk_iter(lambda chunk: found.append((chunk.byte_offset, chunk.size)))
+    return found
 
 
 def _verified(folder: Path, header: Header, trajectory: Trajectory, row: int) -> Frame:

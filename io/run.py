@@ -260,9 +260,8 @@ class Run:
                 "this run has no tracers; run it with solver.tracers = 200, or so many as you like"
             )
         chosen = _first(k, count, "tracers")
-        rows = range(len(self.time))
         names = ("tracer_direction", "tracer_a")
-        u, a = (np.stack([self._fields.read(n, row)[:chosen] for row in rows]) for n in names)
+        u, a = (np.stack([self._field(n, float(t))[:chosen] for t in self.time]) for n in names)
         return u, a
 
     def scales(self, t: float) -> Array:

@@ -11,10 +11,11 @@ Not here: what is written (`netcdf`, `snapshot`, `view`), and who may write (`lo
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +23,13 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from ..kernels.errors import InputError
+from .seal import Gap, check_seal, seal
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
+
+
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP)  # of some network's file systems, for a folder
 
 
 class SafeFile(io.RawIOBase):
@@ -92,6 +97,12 @@ class SafeFile(io.RawIOBase):
         self._position += len(view)
         return len(view)
 
+    def seal(self, gaps: Sequence[Gap]) -> None:
+        """Add the checksum of all that was written, but for the gaps; see `seal`."""
+        if self.error is None:
+            self.seek(0, os.SEEK_END)
+            self.write(seal(self.descriptor, self._size, gaps))
+
     def commit(self) -> None:
         """Raise what was remembered, else put the bytes on the disk."""
         if self.error is not None:
@@ -124,16 +135,23 @@ def atomic_file(path: Path) -> Iterator[SafeFile]:
 
 
 @contextmanager
-def atomic_h5(path: Path) -> Iterator[Any]:
-    """An `h5py.File` to fill; `path` has it, complete, when the block ends without an error."""
-    with atomic_file(path) as file, h5py.File(file, "w", libver="v110") as handle:
-        yield handle
+def atomic_h5(path: Path, gaps: Callable[[Any], Sequence[Gap]] | None = None) -> Iterator[Any]:
+    """An `h5py.File` to fill; `path` has it, whole and sealed, when the block ends well.
+
+    gaps : which bytes of it are not in the seal; none unless given
+    """
+    with atomic_file(path) as file:
+        with h5py.File(file, "w", libver="v110") as handle:
+            yield handle
+            left_out = () if gaps is None else gaps(handle)
+        file.seal(left_out)
 
 
 @contextmanager
 def reading_h5(path: Path) -> Iterator[Any]:
     """An open `h5py.File`; whatever is wrong with it comes out as an `OSError` of one line."""
     try:
+        check_seal(path)
         with h5py.File(path, "r") as handle:
             yield handle
     except InputError:
@@ -149,10 +167,13 @@ def atomic_bytes(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a power cut."""
+    """Make the names in `folder` survive a power cut, where its file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

@@ -20,6 +20,7 @@ from ..pde.frame import AnyLayout, Array, Frame, Layout
 from .header import a_axis, a_weight
 
 ALL_BITS = 52  # of the mantissa of a float64
+TRACERS = ("tracer_direction", "tracer_a")  # always stored: they are few
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Selection:
     def stored(self, frame: Frame, layout: AnyLayout) -> Frame:
         """The frame with the fields that are stored."""
         whole = self.density and self._is_due(frame.time)
-        fields = dict(frame.fields) if whole else {}
+        fields = {name: x for name, x in frame.fields.items() if whole or name in TRACERS}
         if isinstance(layout, Layout):
             if self.marginals == "always" or (self.marginals and not whole):
                 fields |= marginals(frame, layout)

@@ -90,6 +90,17 @@ def read_log(group: Any) -> dict[str, Array]:
 
 def read_snapshot(path: Path) -> tuple[Header, Frame]:
     """Everything in a snapshot (without the restart state); `OSError` if it is damaged."""
+    return _read(path)[:2]
+
+
+def read_record(path: Path) -> tuple[Header, Record]:
+    """The record of a snapshot whose whole content has been read and found right."""
+    header, frame, previous = _read(path)
+    return header, record(frame, f"{path.parent.name}/{path.name}", previous)
+
+
+def _read(path: Path) -> tuple[Header, Frame, str]:
+    """Header and frame, and the digest of the snapshot before."""
     with reading_h5(path) as file:
         header, items = read_header(file, str(path)), by_role(file)
         frame = Frame(
@@ -106,17 +117,10 @@ def read_snapshot(path: Path) -> tuple[Header, Frame]:
             a_count=int(file.attrs.get("a_count", 0)),
         )
         expected = str(file.attrs["digest"])
+        previous = str(file.attrs.get("previous", ""))
     if digest(frame) != expected:
         raise OSError("the content does not match its sha256")
-    return header, frame
-
-
-def read_record(path: Path) -> tuple[Header, Record]:
-    """The record of a snapshot whose whole content has been read and found right."""
-    header, frame = read_snapshot(path)
-    with reading_h5(path) as file:
-        previous = str(file.attrs.get("previous", ""))
-    return header, record(frame, f"{path.parent.name}/{path.name}", previous)
+    return header, frame, previous
 
 
 def read_field(path: Path, name: str, expected: str) -> Array:

@@ -67,7 +67,7 @@ class Store:
         selection: Selection | None = None,
     ) -> None:
         """For `create` and `reopen`."""
-        self.path = path
+        self.path = path.absolute()  # a callback may change the working directory
         self._lock = lock
         self._header = header
         self._records = records

@@ -18,28 +18,30 @@ import csv
 import io
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..kernels.errors import InputError, Notice
 from ..pde.config import Config, load_config
 from ..pde.config.text import nearest, toml
+from ..pde.frame import Array
 from ..pde.sweep import Index, Point, mark_of, points
 from .lock import is_held
+from .opening import DECLARATION
 from .report import plain
 from .run import Run
 from .safefile import atomic_bytes, reading_h5
-from .view import VIEW, is_run
+from .view import VIEW, is_run, read_curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DECLARATION, RUNS, FAILED = "sweep.json", "runs", ".failed"
+RUNS, FAILED = "runs", ".failed"
 Status = Literal["complete", "running", "unfinished", "failed", "waiting"]
 STATES: tuple[Status, ...] = ("complete", "running", "unfinished", "failed", "waiting")
 
@@ -178,11 +180,12 @@ class Sweep:
         values : names of scalar diagnostics, as `Run.diagnostics` has them
         time : a time that the runs saved; the last of every run unless given
         """
-        found = self.runs
-        _refuse_unknown(values, found)
-        rows = [_row(run, values, time) for run in found]
+        found = [self._curves(point, values) for point in self.points]
+        if not all(any(name in curves.values for curves in found) for name in values):
+            _refuse_unknown(values, self.runs)
+        rows = [_row(curves, values, time) for curves in found]
         if time is not None and not any(np.isfinite(row["t"]) for row in rows):
-            _refuse_unsaved(time, found)
+            _refuse_unsaved(time, self.runs)
         columns: dict[str, Any] = {
             key: [point.values[key] for point in self.points] for key in self.keys
         }
@@ -190,6 +193,20 @@ class Sweep:
         for name in ("t", *values):
             columns[name] = np.array([row[name] for row in rows])
         return columns
+
+    def _curves(self, point: Point, names: Sequence[str]) -> _Curves:
+        """Of a run that is complete from its view alone: a sweep may have very many."""
+        try:
+            status, time, values = read_curves(self.place(point) / VIEW, names)
+        except (OSError, InputError):
+            status = "damaged, or none"
+        if status == "complete":
+            return _Curves(time, values)
+        run = self.run(point)
+        if run is None:
+            return _Curves(np.empty(0), {})
+        scalars = {name: each for name, each in run.diagnostics.items() if each.ndim == 1}
+        return _Curves(run.time, scalars)
 
     def to_info(self, values: Sequence[str] = ("risk",), time: float | None = None) -> Any:
         """What `sweep-table --json` prints: one object a point, None for NaN."""
@@ -264,6 +281,13 @@ class Sweep:
         return drawn
 
 
+class _Curves(NamedTuple):
+    """Saved times of a run, and scalar diagnostics there; nothing, where there is no run."""
+
+    time: Array
+    values: Mapping[str, Array]
+
+
 def _failed(place: Path) -> Path:
     return place.with_name(place.name + FAILED)
 
@@ -279,17 +303,18 @@ def _is_complete(place: Path) -> bool:
         return False
 
 
-def _row(run: Run | None, values: Sequence[str], time: float | None) -> dict[str, float]:
+def _row(curves: _Curves, values: Sequence[str], time: float | None) -> dict[str, float]:
     """Of one run; NaN where it has not come so far, did not save it, or has no such diagnostic."""
     missing = dict.fromkeys(("t", *values), float("nan"))
-    if run is None or not len(run.time):
+    times = curves.time
+    if not len(times):
         return missing
-    near = len(run.time) - 1 if time is None else int(np.abs(run.time - time).argmin())
-    if time is not None and not np.isclose(run.time[near], time, rtol=1e-9, atol=1e-12):
+    near = len(times) - 1 if time is None else int(np.abs(times - time).argmin())
+    if time is not None and not np.isclose(times[near], time, rtol=1e-9, atol=1e-12):
         return missing
-    found = {"t": float(run.time[near])}
+    found = {"t": float(times[near])}
     for name in values:
-        column = run.diagnostics.get(name)
+        column = curves.values.get(name)
         found[name] = float("nan") if column is None else float(column[near])
     return found
 

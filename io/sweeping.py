@@ -2,7 +2,8 @@
 
 In one process, one run after the other; or in several, each with the config of one point at its
 standard input. Whatever ends a run, but for a disk that gives no more, is noted in one line, and is
-that run's alone. An interrupt ends the runs that go, resumably.
+that run's alone. An interrupt, or the end of the time that was given, stops the runs that go,
+resumably. What processes have to note is told here.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from ..kernels.errors import InputError, NumericalFailure
+from ..kernels.errors import InputError, Notice, NumericalFailure
 from ..pde.sweep import Point
+from .halt import Halt
 from .lock import is_held
 from .run import Run
 from .sweep import Status, Sweep
 
 POLL = 0.1  # seconds
+A_STEP = 1e-6  # minutes
+STOPPED = 3  # exit code of a run that was stopped, resumably
+NOTE = "note: "  # how a process begins the line of a notice
 TOLD = (InputError, NumericalFailure)  # whose text says all
 
 
@@ -49,19 +55,30 @@ Report = Callable[[Outcome], None]
 class Worker:
     """Works through points of a sweep.
 
-    solve : computes or continues the run of a point in a folder
-    report : told after every point
+    solve : computes or continues the run of a point in a folder, in so many minutes
+    report : told after every point; halt : says when time is over
     """
 
     def __init__(
-        self, sweep: Sweep, solve: Callable[[Point, Path], Run], report: Report | None
+        self,
+        sweep: Sweep,
+        solve: Callable[[Point, Path, float | None], Run],
+        report: Report | None,
+        halt: Halt,
     ) -> None:
-        self.sweep, self.solve, self.report = sweep, solve, report
+        self.sweep, self.solve, self.report, self.halt = sweep, solve, report, halt
+
+    def _minutes(self) -> float | None:
+        """What a run that begins now has; a step, if nothing."""
+        left = self.halt.minutes_left
+        return None if left is None else max(left, A_STEP)
 
     def work(self, points: Iterable[Point]) -> None:
         """One after the other."""
         clock = _Clock(self, list(points))
         for point in clock.waiting:
+            if self.halt.asked():
+                return
             since = time.monotonic()
             clock.tell(point, self._one(point), since)
 
@@ -71,7 +88,7 @@ class Worker:
             return "running"
         sweep.note_failure(point, None)
         try:
-            run = self.solve(point, place)
+            run = self.solve(point, place, self._minutes())
         except OSError:
             raise
         except Exception as error:
@@ -83,16 +100,21 @@ class Worker:
         return "complete" if run.status == "complete" else "unfinished"
 
     def deal(
-        self, points: Iterable[Point], jobs: int, command: Callable[[Path], list[str]]
+        self,
+        points: Iterable[Point],
+        jobs: int,
+        command: Callable[[Path, float | None], list[str]],
     ) -> None:
         """Several at a time, each in a process of its own.
 
-        command : what runs into a folder the config that it reads, as TOML
+        command : what runs into a folder the config that it reads, as TOML, in so many minutes
         """
         clock = _Clock(self, list(points))
         waiting, going = list(reversed(clock.waiting)), list[_Going]()
         try:
             while waiting or going:
+                if self.halt.asked():
+                    waiting.clear()
                 while waiting and len(going) < jobs:
                     going.append(self._begun(waiting.pop(), command))
                 time.sleep(POLL)
@@ -101,22 +123,26 @@ class Worker:
                     clock.tell(each.point, self._ended(each), each.since)
         except KeyboardInterrupt:
             for each in going:
-                each.process.send_signal(signal.SIGINT)
+                each.process.send_signal(signal.SIGTERM)  # SIGINT is ignored behind `&`
             for each in going:
                 each.process.wait()
             raise
 
-    def _begun(self, point: Point, command: Callable[[Path], list[str]]) -> _Going:
+    def _begun(self, point: Point, command: Callable[[Path, float | None], list[str]]) -> _Going:
         place = self.sweep.place(point)
         if not is_held(place):
             self.sweep.note_failure(point, None)
-        return _Going.start(point, command(place.absolute()))
+        return _Going.start(point, command(place.absolute(), self._minutes()))
 
     def _ended(self, each: _Going) -> Status:
         with each.said:
+            for note in each.notes():
+                warnings.warn(note, Notice, stacklevel=2)
             status = self.sweep.status(each.point)
             if status in ("complete", "running"):
                 return status
+            if each.process.returncode == STOPPED and self.halt.asked():
+                return "unfinished"
             self.sweep.note_failure(each.point, each.reason())
             return "failed"
 
@@ -152,13 +178,20 @@ class _Going:
     def ended(self) -> bool:
         return self.process.poll() is not None
 
+    def _lines(self) -> list[str]:
+        self.said.seek(0)
+        return self.said.read().decode(errors="replace").strip().splitlines()
+
+    def notes(self) -> list[str]:
+        """The notices that it gave."""
+        return [line.removeprefix(NOTE) for line in self._lines() if line.startswith(NOTE)]
+
     def reason(self) -> str:
         """Why it ended, in one line: its last word, unless it was killed."""
         code = self.process.returncode
         if code < 0:
             return f"its process was killed by signal {-code}; the same command continues it"
-        self.said.seek(0)
-        lines = self.said.read().decode(errors="replace").strip().splitlines()
+        lines = self._lines()
         last = lines[-1].removeprefix("bnflow: ") if lines else ""
         return last or f"its process ended with exit code {code}; the same command continues it"
 

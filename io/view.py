@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,11 @@ import h5py
 import numpy as np
 
 from ..kernels.errors import Notice
-from ..pde.frame import AnyLayout
+from ..pde.frame import AnyLayout, Array
 from .header import Header, field_dims, field_shape, lives_on_a, read_header, write_header
 from .netcdf import attach, by_role, describe, dimension, read_strings, variable, write_strings
 from .safefile import atomic_h5, reading_h5
-from .schema import COORDINATES, quantity_of
+from .schema import COORDINATES, check_version, quantity_of
 from .snapshot import read_log, read_record, value_dims, write_log
 from .trajectory import Record, Trajectory, extended, gaps, table
 
@@ -138,6 +138,22 @@ def read_view(path: Path) -> tuple[Header, Trajectory, str]:
     if expected is not None and tables_digest(header, trajectory, status) != expected:
         raise OSError("the tables do not match their sha256")
     return header, trajectory, status
+
+
+def read_curves(path: Path, names: Sequence[str]) -> tuple[str, Array, dict[str, Array]]:
+    """Status, saved times, and those scalar diagnostics that there are, of a view.
+
+    A tenth of the time of `read_view`: the seal alone is what vouches for them.
+    """
+    with reading_h5(path) as file:
+        check_version(str(file.attrs["bnflow_schema"]), str(path))
+        found = {name: file[name] for name in names if name in file}
+        curves = {
+            name: item[()]
+            for name, item in found.items()
+            if item.attrs.get("bnflow_role") == "diagnostic" and item.ndim == 1
+        }
+        return str(file.attrs["status"]), file["time"][()], curves
 
 
 def is_run(folder: Path) -> bool:

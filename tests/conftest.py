@@ -1,8 +1,18 @@
 """Options of the test run: `pytest --slow` runs the full verification too."""
 
+import signal
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Runs stop at SIGINT, also where the shell that began the tests ignores it (`pytest .. &`)."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -92,3 +92,19 @@ def test_the_callback_sees_saved_times_alone(tmp_path: Path) -> None:
     assert run.time.tolist()[:1] == [0.0]
     assert len(run.time) == 2
     assert seen == [0.0]
+
+
+def test_the_working_directory_may_change_under_a_relative_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a run is written, by a callback, and after it was opened."""
+    config = {"solver": {"cells": 5, "a_cells": 10}, "time": {"end": 0.4, "save": [0.2]}}
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    bnflow.solve(config, "run", callback=lambda frame: monkeypatch.chdir(tmp_path / "other"))
+    assert list((tmp_path / "other").iterdir()) == []
+    monkeypatch.chdir(tmp_path)
+    run = bnflow.open("run")
+    assert run.time.tolist() == [0.0, 0.2, 0.4]
+    monkeypatch.chdir(tmp_path / "other")
+    assert run.density(0.4).any()

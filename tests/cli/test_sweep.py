@@ -148,3 +148,15 @@ def test_mistakes_are_one_line_and_exit_code_2(
     told = capsys.readouterr().err
     assert words in told
     assert told.count("\n") == 1
+
+
+def test_a_limit_of_time_is_exit_code_3_and_the_same_command_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "s")
+    command = ["sweep", "--out", out, *GRID, *SMALL]
+    assert main([*command, "--max-minutes", "1e-6"]) == 3
+    assert f"stopped after 1e-06 minutes; continue: bnflow sweep {out}\n" in capsys.readouterr().err
+    assert main([*command, "--max-minutes", "10"]) == 0
+    assert main(["info", out]) == 2
+    assert "holds a sweep, many runs: bnflow sweep-table" in capsys.readouterr().err

@@ -14,6 +14,12 @@ from bnflow.io.snapshot import write_snapshot
 from bnflow.pde.config import Config
 
 
+@pytest.fixture(autouse=True)
+def every_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The view is written at every save, not when it has become cheap: as many writes each time."""
+    monkeypatch.setattr("bnflow.io.store.VIEW_SHARE", 0.0)
+
+
 class Room:
     """A disk on which only so many more writes succeed; the one after them succeeds in part."""
 

@@ -1,11 +1,13 @@
 """Runs made by hand: a true cubed sphere with a density that moves, without any solver."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bnflow.io.store import Store
 from bnflow.pde.frame import Array, Frame, Layout
 
 CONFIG = """\
@@ -129,3 +131,28 @@ def config_text() -> Callable[[int], str]:
         return CONFIG.format(covariance=np.geomspace(10.0, 1.0, d).tolist(), directions=TEACHERS[d])
 
     return text
+
+
+@pytest.fixture
+def layout(make_layout: Callable[..., Layout]) -> Layout:
+    return make_layout(n=4, n_a=6)
+
+
+@pytest.fixture
+def create(layout: Layout) -> Callable[[Path], Store]:
+    text = '[network]\nactivation = "relu"\n'
+    return lambda path: Store.create(path, layout=layout, config_toml=text, provenance={"seed": 0})
+
+
+@pytest.fixture
+def filled(
+    tmp_path: Path,
+    create: Callable[[Path], Store],
+    layout: Layout,
+    make_frame: Callable[..., Frame],
+) -> Path:
+    """A closed run with four saved times, whose a axis grows at the last two."""
+    with create(tmp_path / "run") as store:
+        for step, grown in ((0, 0), (10, 0), (20, 1), (30, 3)):
+            store.append(make_frame(layout, step, grown=grown, since=max(step - 10, 0)))
+    return tmp_path / "run"

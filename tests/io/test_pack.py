@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray
@@ -106,3 +107,23 @@ def test_a_stopped_run_is_packed_with_where_it_stopped(tmp_path: Path) -> None:
     assert packed.status == "stopped"
     assert packed.time.tolist() == run.time.tolist()
     assert (packed.density(packed.time[-1]) == run.density(run.time[-1])).all()
+
+
+def test_a_damaged_file_says_so_and_its_fields_are_looked_at_when_they_are_read(
+    small: bnflow.Run, tmp_path: Path
+) -> None:
+    """All bytes but the fields' are under the seal, those are under checksums of HDF5."""
+    file = tmp_path / "run.h5"
+    api.pack(folder_of(small), file)
+    whole, last = file.read_bytes(), float(small.time[-1])
+    with h5py.File(file) as packed:
+        place = packed["rho"].id.get_chunk_info(len(small.time) - 1).byte_offset
+    file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    found = bnflow.open(file)
+    assert (found.density(0.0) == small.density(0.0)).all()
+    with pytest.raises(InputError, match="is damaged"):
+        found.density(last)
+    place = whole.index(b"long_name")
+    file.write_bytes(whole[:place] + b"L" + whole[place + 1 :])
+    with pytest.raises(InputError, match=r"run\.h5 is damaged .*checksum.*: restore it"):
+        bnflow.open(file)

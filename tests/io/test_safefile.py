@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,24 @@ def test_a_broken_file_is_an_os_error_of_one_line(tmp_path: Path, content: bytes
     with pytest.raises(OSError) as caught, reading_h5(tmp_path / "f.h5"):  # noqa: PT011
         pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_folder_that_cannot_be_synced_is_no_failure_and_a_failing_disk_is(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File systems of networks have no fsync of a folder."""
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if number == errno.EIO:
+        with pytest.raises(OSError, match="Input/output"):
+            write(tmp_path / "f.h5", 1.0)
+        return
+    write(tmp_path / "f.h5", 1.0)
+    assert read(tmp_path / "f.h5") == 1.0

@@ -132,3 +132,32 @@ def test_neurons_are_thinned_too(tmp_path: Path) -> None:
     assert run.particles(4.0)[1].shape == (1, 20)
     with pytest.raises(InputError, match="were not stored"):
         run.particles(3.0)
+
+
+def test_thinned_runs_are_compared_where_both_have_their_networks(tmp_path: Path) -> None:
+    """A grid has it between the densities, too, neurons have not."""
+    config = {"solver": {"method": "particles", "width": 20}, "time": {"save_every": 1.0}}
+    thinned = bnflow.solve({**config, "output": {"density_every": 2}}, tmp_path / "run")
+    assert bnflow.compare(thinned, thinned).time.tolist() == [0.0, 2.0, 4.0, 5.0]
+    run = solved(tmp_path / "grid", density_every=3)
+    assert bnflow.compare(run, run).time.tolist() == run.time.tolist()
+    laws = solved(tmp_path / "laws", fields=["marginals"])
+    with pytest.raises(InputError, match=r"no saved time .* the same time.save and \[output\]"):
+        bnflow.compare(laws, laws)
+
+
+def test_tracers_are_at_every_saved_time_of_a_thinned_run(tmp_path: Path) -> None:
+    """And in what is made of it: xarray and NetCDF."""
+    solver = {**SMALL["solver"], "tracers": 7}
+    run = bnflow.solve(
+        {**SMALL, "solver": solver, "output": {"density_every": 3}}, tmp_path / "run"
+    )
+    u, a = run.trajectories()
+    run.export(tmp_path / "run.nc")
+    with xarray.open_dataset(tmp_path / "run.nc", engine="h5netcdf") as exported:
+        for data in (run.to_xarray().load(), exported):
+            assert data.tracer_direction.dims == ("time", "tracer", "axis")
+            np.testing.assert_array_equal(data.tracer_direction, u)
+            np.testing.assert_array_equal(data.tracer_a, a)
+            stored = ~np.isnan(data.rho.values).all((1, 2, 3))
+            assert run.time[stored].tolist() == run.field_times.tolist()

@@ -194,7 +194,14 @@ def test_a_point_that_another_process_is_at_is_left_to_it(tmp_path: Path) -> Non
 def test_an_interrupted_sweep_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "bnflow", "sweep", "--out", str(tmp_path / "s")]
     command += ["--grid", "solver.cells=[8, 48]", "--set", "time.end=50", "solver.a_cells=64"]
-    child = subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [*command, "--jobs", "2"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        ),  # as behind `&` in a script
+    )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if len(list(tmp_path.glob("s/runs/*/snap/*.h5"))) >= 2:
@@ -230,3 +237,41 @@ def test_a_damaged_declaration_is_told(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text('{"base": ')
     with pytest.raises(InputError, match="damaged"):
         Sweep.open(tmp_path)
+
+
+def test_a_damaged_view_is_no_part_of_a_table(tmp_path: Path) -> None:
+    """A complete run gives its numbers by its seal; else it is read and checked as a run is."""
+    swept = bnflow.sweep(TINY, tmp_path, grid={"solver.cells": [8, 9]})
+    whole = swept.table(("risk", "sup_h"))
+    view = swept.place(swept.points[0]) / "trajectory.h5"
+    data = bytearray(view.read_bytes())
+    data[data.index(whole["risk"][:1].tobytes()) + 6] ^= 1
+    view.write_bytes(data)
+    again = bnflow.sweep(TINY, tmp_path, grid={"solver.cells": [8, 9]}).table(("risk", "sup_h"))
+    for name in ("t", "risk", "sup_h"):
+        np.testing.assert_array_equal(again[name], whole[name])  # from its snapshots
+    with pytest.raises(InputError, match=r"no scalar diagnostic 'w_second_moment'"):
+        swept.table(("risk", "w_second_moment"))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_sweep_stops_when_its_time_is_over_and_goes_on(jobs: int, tmp_path: Path) -> None:
+    grid = {"solver.cells": [8, 9, 10]}
+    swept = bnflow.sweep(TINY, tmp_path, grid=grid, jobs=jobs, max_minutes=1e-4)
+    states = swept.table()["status"]
+    assert "complete" not in states
+    assert set(states) <= {"unfinished", "waiting"}
+    with pytest.raises(InputError, match="max_minutes = 0; give a number > 0"):
+        bnflow.sweep(tmp_path, max_minutes=0)
+    assert bnflow.sweep(tmp_path, jobs=jobs).table()["status"] == ["complete"] * 3
+
+
+def test_what_processes_have_to_note_is_told(tmp_path: Path) -> None:
+    few = {**TINY, "initial": {"a": {"kind": "normal", "std": 0.01}}}
+    with pytest.warns(bnflow.Notice, match="a law narrower than a cell"):
+        bnflow.sweep(few, tmp_path, grid={"solver.cells": [8, 9]}, jobs=2)
+
+
+def test_a_sweep_is_no_run_and_says_what_shows_it(found: Sweep) -> None:
+    with pytest.raises(InputError, match=r"holds a sweep, many runs: bnflow sweep-table"):
+        bnflow.open(found.folder)
