@@ -30,11 +30,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from peers import PEERS, Clouds, Pair
 from threadpoolctl import threadpool_limits
-from throughput import Case, Timing, limit_cases, machine, measure, write_csv
 
-from bnflow.kernels import select
+from bnflow.benchmarks.peers import PEERS, Clouds, Pair
+from bnflow.benchmarks.throughput import Case, Timing, limit_cases, machine, measure, write_csv
+from bnflow.kernels import Kernels, select
 from bnflow.kernels.reference.activations import REMAINDERS
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere, Stations
 from bnflow.pde.geometry.lines import station_lines
@@ -95,14 +95,15 @@ def setting(d: int, cells: int, rows: int, threads: int) -> Setting:
     return Setting(name, stations, chart, Clouds(v, x, c, e, threads))
 
 
-def ours(way: str) -> Callable[[Setting], Pair]:
-    """bnflow's sums, along lines or over all pairs."""
+def ours(way: str, kernels: Kernels, name: str = "abs") -> Callable[[Setting], Pair]:
+    """bnflow's sums of a remainder, along lines or over all pairs."""
+    remainder = REMAINDERS[name]
 
     def make(s: Setting) -> Pair:
-        kernels, remainder = select("numpy"), REMAINDERS["abs"]
-        points, neurons, x, c, e = s.clouds.v, s.clouds.w, s.clouds.x, s.clouds.c, s.clouds.e
+        clouds, put = s.clouds, kernels.array
+        points, neurons, x, c, e = map(put, (clouds.v, clouds.w, clouds.x, clouds.c, clouds.e))
         if way == "lines":
-            lines = station_lines(s.stations, points, s.chart.matrix)
+            lines = station_lines(s.stations, clouds.v, s.chart.matrix)
             made = kernels.line_sums(remainder, lines, x, keep=True)
             return lambda: made.forward(c), lambda: made.backward(e)[1]
         return (
@@ -118,8 +119,8 @@ def theirs(peer: Callable[[Clouds], Pair]) -> Callable[[Setting], Pair]:
 
 
 EVERYONE: dict[str, Callable[[Setting], Pair]] = {
-    "lines": ours("lines"),
-    "direct": ours("direct"),
+    "lines": ours("lines", select("numpy")),
+    "direct": ours("direct", select("numpy")),
     **{name: theirs(peer) for name, peer in PEERS.items()},
 }
 
@@ -249,12 +250,13 @@ def ladder_of(name: str, sizes: list[tuple[int, int, int]], rounds: int) -> list
     cases = []
     for size in sizes:
         s = setting(*size, 1)
-        forward, backward = EVERYONE[name](s)
-        cases.append(
-            Case("both", name, s.name, s.pairs[1], lambda f=forward, b=backward: (f(), b()))
-        )
-    found: list[Timing] = measure(cases, rounds)
-    return found
+        cases.append(Case("both", name, s.name, s.pairs[1], both(EVERYONE[name](s))))
+    return measure(cases, rounds)
+
+
+def both(sums: Pair) -> Callable[[], object]:
+    """Forward, then backward."""
+    return lambda: [each() for each in sums]
 
 
 def slope(timings: list[Timing], sizes: tuple[int, ...]) -> float:

@@ -22,7 +22,6 @@ import csv
 import math
 import os
 import platform
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import bnflow
 from bnflow.kernels import select
+from bnflow.kernels.meter import Call, seconds
 from bnflow.pde.network.activations import activation
 from bnflow.pde.session import Session
 
@@ -55,15 +55,19 @@ class Case:
     """What is timed: `call` does `work` units of something, of which a limit allows only so many.
 
     needs : what one unit takes from the limit, bytes or floating-point operations
+    dtype : of the density, or in which pairs are summed
+    instructions : machine instructions that one unit is, where they have been counted
     """
 
     group: str
     name: str
     size: str
     work: float
-    call: Callable[[], object]
+    call: Callable[[], Any]
     limit: str = ""
     needs: float = 0.0
+    dtype: str = "float64"
+    instructions: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -128,23 +132,23 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def measure(cases: Sequence[Case], rounds: int) -> list[Timing]:
-    """Time all cases in turn, round after round."""
-    loops = [max(1, math.ceil(SHORTEST / seconds(case, 1))) for case in cases]
+def measure(
+    cases: Sequence[Case], rounds: int, clock: Callable[[Call, int], float] = seconds
+) -> list[Timing]:
+    """Time all cases in turn, round after round, after a call of each that compiles what it needs.
+
+    clock : of where they run
+    """
+    for case in cases:
+        case.call()
+    loops = [max(1, math.ceil(SHORTEST / clock(case.call, 1))) for case in cases]
     table = np.array(
-        [[seconds(case, n) for case, n in zip(cases, loops, strict=True)] for _ in range(rounds)]
+        [[clock(case.call, n) for case, n in zip(cases, loops, strict=True)] for _ in range(rounds)]
     )
     return [
         Timing(case, float(column.min()), float(np.median(column)))
         for case, column in zip(cases, table.T, strict=True)
     ]
-
-
-def seconds(case: Case, loops: int) -> float:
-    start = time.perf_counter()
-    for _ in range(loops):
-        case.call()
-    return (time.perf_counter() - start) / loops
 
 
 def all_cases(quick: bool) -> list[Case]:
@@ -305,24 +309,33 @@ def write_csv(
     path: Path, timings: Sequence[Timing], limits: dict[str, float], about: dict[str, object]
 ) -> None:
     """One row a case, each with the machine it was measured on."""
-    rows = [
-        {
-            "group": t.case.group,
-            "name": t.case.name,
-            "size": t.case.size,
-            "work": t.case.work,
-            "seconds_best": t.best,
-            "seconds_median": t.median,
-            "per_second": t.rate,
-            "limit_per_second": allowed(t.case, limits),
-            **about,
-        }
-        for t in timings
-    ]
+    write_rows(path, [row_of(t, allowed(t.case, limits)) for t in timings], about)
+
+
+def row_of(t: Timing, limit: float) -> dict[str, object]:
+    """What a table says of a timing; limit : units a second that are allowed."""
+    return {
+        "group": t.case.group,
+        "name": t.case.name,
+        "size": t.case.size,
+        "dtype": t.case.dtype,
+        "work": t.case.work,
+        "seconds_best": t.best,
+        "seconds_median": t.median,
+        "per_second": t.rate,
+        "limit_per_second": limit,
+    }
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, object]], about: dict[str, object]) -> None:
+    """A table; every row says where and with what it was measured. "" for what is not known."""
+    columns = dict.fromkeys(name for row in rows for name in row)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, [*columns, *about], restval="")
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            known = {name: value for name, value in row.items() if value == value}  # no NaN
+            writer.writerow({**known, **about})
 
 
 if __name__ == "__main__":

@@ -38,13 +38,13 @@ VERBS = {
     "sweep-table": "what the runs of a sweep found, side by side",
     "sweep-plot": "curves and phase diagrams of a sweep",
     "verify": "hold the solver against known answers, on this machine",
+    "bench": "how fast the kernels are here, beside what the device allows",
     "study": "put a claim of the papers on depth to the test",
     "depth": "all studies of a group: gram, fisher or ablations",
     "doctor": "this machine, the cost of a config, the health of a run",
     "schema": "every key of a config: type, default, allowed values, meaning",
     "examples": "list, print or copy the packaged examples",
 }
-LATER_VERBS = ("bench",)
 
 _DESCRIPTION = f"""\
 bnflow {__version__}: how batch-normalized networks of infinite width train.
@@ -116,13 +116,10 @@ def _told(line: str, code: int) -> int:
 
 def _no_verb(verb: str) -> str:
     known = ", ".join(VERBS)
-    if verb in LATER_VERBS:
-        return f"{verb} is not yet available in bnflow {__version__}; available: {known}"
     near = get_close_matches(verb, VERBS, n=1)
     return f"{verb!r} is no verb; {f'did you mean {near[0]}?' if near else f'verbs: {known}'}"
 
 
 def _verb_list() -> str:
     lines = [f"  {verb:<13}{summary}" for verb, summary in VERBS.items()]
-    later = f"\nreserved, not yet available: {', '.join(LATER_VERBS)}"
-    return "\n".join([*lines, "", "bnflow VERB --help explains a verb.", later.lstrip("\n")])
+    return "\n".join([*lines, "", "bnflow VERB --help explains a verb."])

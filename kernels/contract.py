@@ -21,6 +21,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .meter import Call
 from .reference.activations import Remainder
 
 Array = NDArray[Any]
@@ -156,6 +157,18 @@ class Kernels(Protocol):
 
     def host(self, values: Array) -> NDArray[Any]:
         """Values of the device as an array of NumPy."""
+        ...
+
+    def seconds(self, call: Call, loops: int = 1) -> float:
+        """Of one call, the mean of `loops` of them in a row, by the device's clock."""
+        ...
+
+    def peak_bytes(self, call: Call) -> int:
+        """Most memory of the device that arrays made in a call take together."""
+        ...
+
+    def about(self) -> dict[str, str]:
+        """The device and what drives it, by name; nothing where that is the host."""
         ...
 
     def moments(self, rho: Array, a_values: Array, a_weight: float) -> Array:

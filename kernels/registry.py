@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .contract import Kernels
 from .errors import InputError
+from .meter import peak_bytes, seconds
 from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
@@ -43,6 +44,8 @@ class NumpyKernels:
     thermal_transport = staticmethod(thermal_transport)
     thermal_outflow = staticmethod(thermal_outflow)
     thermal_dissipation = staticmethod(thermal_dissipation)
+    seconds = staticmethod(seconds)
+    peak_bytes = staticmethod(peak_bytes)
 
     def __init__(self) -> None:
         # Freed at once, which teaches malloc to keep that much: else blocks of a step may go back
@@ -56,6 +59,10 @@ class NumpyKernels:
     def host(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values themselves."""
         return values
+
+    def about(self) -> dict[str, str]:
+        """Nothing: the host is no device."""
+        return {}
 
     def memory(self) -> int:
         """Bytes of the machine's memory."""

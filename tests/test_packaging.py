@@ -12,7 +12,7 @@ import pytest
 import bnflow
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("cli", "depth", "io", "kernels", "pde")
+ROOMS = ("benchmarks", "cli", "depth", "io", "kernels", "pde")
 CODE = {".py", ".cu", ".cuh", ".bib"}
 HOME = Path(bnflow.__file__).parent
 

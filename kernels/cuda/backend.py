@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..contract import Array, Connectivity, Lines, LineSums, Scheme, Stencil, Velocity
 from ..errors import InputError
+from ..meter import Call
 from ..reference.activations import Remainder
 from . import thermal, transport
 from .device import Device
@@ -56,6 +57,18 @@ class CudaKernels:
         if isinstance(values, np.ndarray):
             return values
         return np.asarray(self.device.xp.asnumpy(values))
+
+    def seconds(self, call: Call, loops: int = 1) -> float:
+        """Of one call, the mean of `loops` of them in a row."""
+        return self.device.seconds(call, loops)
+
+    def peak_bytes(self, call: Call) -> int:
+        """Most memory that arrays made in a call take together."""
+        return self.device.peak_bytes(call)
+
+    def about(self) -> dict[str, str]:
+        """The device and what drives it, by name."""
+        return self.device.about()
 
     def memory(self) -> int:
         """Bytes of memory that the device has, in all."""

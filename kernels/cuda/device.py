@@ -13,16 +13,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .. import meter
+
 KEPT = 8  # constant host arrays whose device copies are remembered
 
 
 @dataclass
 class Device:
-    """xp : array namespace; raw_module : as `cupy.RawModule`; memory : bytes of the device."""
+    """xp : array namespace; raw_module : as `cupy.RawModule`; memory : bytes of the device.
+
+    seconds, peak_bytes : as in `meter`, by the device's own clock and allocator
+    about : what the device is, and by what it is driven
+    """
 
     xp: Any
     raw_module: Callable[..., Any]
     memory: Callable[[], int]
+    seconds: Callable[[meter.Call, int], float] = meter.seconds
+    peak_bytes: Callable[[meter.Call], int] = meter.peak_bytes
+    about: Callable[[], dict[str, str]] = dict
     _scratch: dict[str, Any] = field(default_factory=dict)
     _kept: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
     _constants: dict[tuple[bytes, str], Any] = field(default_factory=dict)
@@ -61,4 +70,40 @@ class Device:
 
 def cupy_device(cupy: Any) -> Device:
     """The current GPU."""
-    return Device(cupy, cupy.RawModule, lambda: int(cupy.cuda.Device().mem_info[1]))
+    cuda = cupy.cuda
+
+    def memory() -> int:
+        return int(cuda.Device().mem_info[1])
+
+    def seconds(call: meter.Call, loops: int = 1) -> float:
+        """Between two events on the current stream."""
+        start, stop = cuda.Event(), cuda.Event()
+        start.record()
+        for _ in range(loops):
+            call()
+        stop.record()
+        stop.synchronize()
+        return float(cuda.get_elapsed_time(start, stop)) / 1e3 / loops
+
+    def peak_bytes(call: meter.Call) -> int:
+        """What the pool has to take from the device, beside what it has given out before."""
+        pool = cupy.get_default_memory_pool()
+        pool.free_all_blocks()
+        before = pool.total_bytes()
+        call()
+        return int(pool.total_bytes() - before)
+
+    def about() -> dict[str, str]:
+        name = cuda.runtime.getDeviceProperties(cuda.Device().id)["name"]
+        versions = (cuda.runtime.runtimeGetVersion(), cuda.runtime.driverGetVersion())
+        runtime, driver = (f"{v // 1000}.{v % 1000 // 10}" for v in versions)
+        return {
+            "gpu": name.decode(),
+            "gpu_bytes": str(memory()),
+            "cuda": runtime,
+            "cuda_of_driver": driver,
+            "nvrtc": ".".join(map(str, cuda.nvrtc.getVersion())),
+            "cupy": cupy.__version__,
+        }
+
+    return Device(cupy, cupy.RawModule, memory, seconds, peak_bytes, about)

@@ -27,6 +27,7 @@ from ..errors import Notice
 from .device import Device
 
 FAMILIES = {
+    "limits": ("common", "limits"),
     "directions": ("common", "halo", "directions"),
     "transport": ("common", "halo", "states", "lines", "outer", "transport"),
     "heat": ("common", "halo", "gradient", "largest", "heat"),

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 import bnflow
-from bnflow.cli import BAD_INPUT, DONE, LATER_VERBS, VERBS, main
+from bnflow.cli import BAD_INPUT, DONE, VERBS, main
 from bnflow.kernels.errors import Notice, NumericalFailure
 
 
@@ -25,7 +25,7 @@ def test_help_shows_lines_to_type_and_every_verb(
     assert main(arguments) == DONE
     text = capsys.readouterr().out
     assert "bnflow run --out" in text
-    assert all(verb in text for verb in (*VERBS, *LATER_VERBS))
+    assert all(verb in text for verb in VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -61,12 +61,6 @@ def test_a_mistake_is_one_line_and_exit_2(
     assert err.startswith("bnflow: ")
     assert err.count("\n") == 1
     assert told in err
-
-
-@pytest.mark.parametrize("verb", LATER_VERBS)
-def test_later_verbs_are_known_and_not_yet(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([verb, "anything", "--at=all"]) == BAD_INPUT
-    assert f"{verb} is not yet available in bnflow" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""The CUDA backend on the CPU: the same sources and launches, NumPy arrays, g++ for a compiler."""
+"""The CUDA backend on the CPU: the same sources and launches, NumPy arrays, g++ for a compiler.
+
+And on a GPU where there is one, with the same cases: `pytest -m gpu`.
+"""
 
 import shutil
 import sys
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bnflow.kernels import probe_cuda, select
 from bnflow.kernels.cuda import CudaKernels, Device
 
 
@@ -46,11 +50,29 @@ def host_module(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="session")
-def on_device(host_module: Any) -> CudaKernels:
-    """A CUDA backend whose arrays refuse to be NumPy's, as those of a GPU do."""
-    arrays = load("device_arrays")
+def on_gpu() -> Callable[[Any], CudaKernels]:
+    """The backend of the GPU, of either type."""
+    there, found = probe_cuda()
+    if not there:
+        pytest.skip(f"NOT CHECKED, the CUDA kernels on a GPU: {found}")
+    return lambda real: CudaKernels(select("cuda").device, real)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session", params=["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
+def on_device(request: pytest.FixtureRequest) -> CudaKernels:
+    """A CUDA backend whose arrays refuse to be NumPy's: of a GPU, or on the CPU as those do."""
+    if request.param == "gpu":
+        return request.getfixturevalue("on_gpu")("float64")
+    arrays, host_module = load("device_arrays"), request.getfixturevalue("host_module")
     compiled = lambda **how: arrays.behind(host_module(**how))  # noqa: E731
     return CudaKernels(Device(arrays.xp, compiled, lambda: 1 << 34))
+
+
+@pytest.fixture(scope="session")
+def carried() -> Callable[[CudaKernels], Any]:
+    """A backend for arrays of NumPy, which are carried to its device and back."""
+    program = load("carried")
+    return lambda kernels: program.Carried(kernels, kernels)
 
 
 @pytest.fixture(scope="session")

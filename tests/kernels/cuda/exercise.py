@@ -1,6 +1,7 @@
 """Every CUDA kernel beside its NumPy twin, on small, odd and awkward sizes.
 
     python tests/kernels/cuda/exercise.py --sanitize address,undefined [--fault NAME] [CASE ..]
+    python tests/kernels/cuda/exercise.py --gpu [--real float64] [CASE ..]
 
 A case gives the worst error in units of what rounding allows: `factor` eps of the type, relative to
 the sum of the sizes of all summands. Twins run in float64, on numbers that the type can hold. As a
@@ -27,6 +28,7 @@ from bnflow.kernels.contract import Heat, Scheme
 from bnflow.kernels.cuda import CudaKernels, Device
 from bnflow.kernels.cuda import pairs as launches
 from bnflow.kernels.cuda.module import source
+from bnflow.kernels.errors import InputError
 from bnflow.kernels.reference.activations import REMAINDERS, Remainder, bent, clipped
 from bnflow.pde.density.stencil import stencil
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere
@@ -244,16 +246,32 @@ def without_barriers(family: str) -> list[Callable[[str], str]]:
     return [partial(edit, number) for number in range(len(pieces) - 1)]
 
 
-def on_host(folder: Path, real: Any, **how: Any) -> CudaKernels:
-    """A CUDA backend on the CPU."""
-    path = Path(__file__).with_name("host_module.py")
-    spec = spec_from_file_location("cuda_host_module", path)
+def sibling(name: str) -> Any:
+    """Another program of this folder."""
+    spec = spec_from_file_location(f"cuda_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
-    loaded = module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    compiler = partial(loaded.HostModule, folder=folder, **how)
+    if spec.name not in sys.modules:
+        sys.modules[spec.name] = loaded = module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+    return sys.modules[spec.name]
+
+
+def on_host(folder: Path, real: Any, **how: Any) -> CudaKernels:
+    """A CUDA backend on the CPU."""
+    compiler = partial(sibling("host_module").HostModule, folder=folder, **how)
     return CudaKernels(Device(np, compiler, lambda: 1 << 34), real)
+
+
+def on_gpu(real: Any) -> Any:
+    """The GPU's, for arrays of NumPy; InputError where there is none.
+
+    Every array is an allocation of its own, so that a sanitizer sees where it ends.
+    """
+    device = select("cuda").device  # type: ignore[attr-defined]
+    device.xp.cuda.set_allocator(None)
+    kernels = CudaKernels(device, real)
+    return sibling("carried").Carried(kernels, kernels)
 
 
 def main() -> int:
@@ -263,7 +281,14 @@ def main() -> int:
     parser.add_argument("--sanitize", default="")
     parser.add_argument("--real", default="float32")
     parser.add_argument("--fault", choices=FAULTS)
+    parser.add_argument("--gpu", action="store_true", help="on a GPU, by CuPy")
     asked = parser.parse_args()
+    if asked.gpu:
+        try:
+            kernels = on_gpu(asked.real)
+        except InputError as error:
+            parser.error(str(error))
+        return checked(kernels, asked.case, "on the GPU")
     edit = FAULTS[asked.fault] if asked.fault else str
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -271,11 +296,18 @@ def main() -> int:
             kernels = on_host(
                 Path(folder), asked.real, sanitize=asked.sanitize, order=order, edit=edit
             )
-            for case in cases():
-                if not asked.case or case.name in asked.case:
-                    worst = case.check(kernels)
-                    bad += not worst <= 1
-                    print(f"{case.name:24} order {order}: {worst:.3g} of the bound", flush=True)
+            bad |= checked(kernels, asked.case, f"order {order}")
+    return bad
+
+
+def checked(kernels: CudaKernels, names: list[str], where: str) -> int:
+    """1 where one of these cases, or of all, is beyond its bound."""
+    bad = 0
+    for case in cases():
+        if not names or case.name in names:
+            worst = case.check(kernels)
+            bad += not worst <= 1
+            print(f"{case.name:24} {where}: {worst:.3g} of the bound", flush=True)
     return min(bad, 1)
 
 
