@@ -1,25 +1,30 @@
 """An ensemble of deep networks: bnflow's Gram chain beside a plain loop over weight matrices.
 
     python benchmarks/depth.py [--nets 1000] [--depth 1000] [--batch 16] [--width 1024] [--quick]
+                               [--backend numpy] [--threads 1] [--csv FILE]
 
 The chain runs all networks through all layers, in one call; peak memory is the process's. The loop
 is what one writes first: draw W, multiply, normalise over the batch, apply relu; for one network at
 a time, by NumPy, and by torch where it is installed. It is timed on `--layers` layers of one
 network and scaled by layers and networks. That both have one law is checked first, on small ones.
+A linear layer with RC alone is drawn as a whole (Wishart), whatever the width: timed beside.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
+import csv
 import resource
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter, process_time
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+from throughput import machine
 
-from bnflow import __version__
 from bnflow.depth import LayerSpec, simulate
 
 
@@ -61,17 +66,81 @@ def check(batch: int = 4, width: int = 16, nets: int = 2000) -> None:
     assert (np.abs(chain.mean(axis=0) - loop.mean(axis=0)) <= 5 * error).all()
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Of one run, after one to warm up."""
-    run()
-    start = perf_counter()
-    run()
-    return perf_counter() - start
+@dataclass(frozen=True)
+class Timing:
+    """Seconds on the clock and of the processor, of so many layers of one network in all."""
+
+    name: str
+    clock: float
+    processor: float
+    layers: int
 
 
-def told(name: str, each: float, whole: float) -> None:
-    """Print seconds of a layer of a network and of everything."""
-    print(f"{name:<22} {1e6 * each:10.1f} us a layer and network {whole:12.1f} s in all")
+def timed(name: str, layers: int, run: Callable[[], object]) -> Timing:
+    """One run."""
+    clock, processor = perf_counter(), process_time()
+    run()
+    return Timing(name, perf_counter() - clock, process_time() - processor, layers)
+
+
+def loops(given: argparse.Namespace) -> Iterator[Timing]:
+    """Those with weight matrices that can run here, each after one run to warm up."""
+    rng = np.random.Generator(np.random.Philox(0))
+    h = rng.standard_normal((given.width, given.batch))
+    ways: dict[str, Callable[[], object]] = {
+        "NumPy, weight matrices": partial(numpy_layers, h, given.width, given.layers, rng)
+    }
+    try:
+        ways["torch, weight matrices"] = torch_layers(
+            given.width, given.batch, given.layers, given.threads
+        )
+    except ImportError:
+        print('SKIPPED torch: it is not installed; pip install "bnflow[test-torch]"')
+    for name, run in ways.items():
+        run()
+        yield timed(name, given.layers, run)
+
+
+def chains(given: argparse.Namespace) -> Iterator[Timing]:
+    """All networks through all layers."""
+    specs = {
+        "chain, relu, full BN": LayerSpec(),
+        "chain, linear, RC": LayerSpec("linear", True, False),
+    }
+    for name, spec in specs.items():
+        rng = np.random.Generator(np.random.Philox(0))
+        run = partial(
+            simulate,
+            spec,
+            np.eye(given.batch),
+            given.width,
+            given.depth,
+            given.nets,
+            rng,
+            depths=[given.depth],
+            workers=given.threads,
+            backend=given.backend,
+        )
+        yield timed(name, given.nets * given.depth, run)
+
+
+def told(timing: Timing, layers: int, first: float) -> None:
+    """Print seconds of a layer of a network, of everything, and the ratio to the chain."""
+    share, clock = layers / timing.layers, timing.clock / timing.layers
+    note = "" if share == 1.0 else f", from {timing.layers} layers"
+    print(
+        f"{timing.name:<23}{1e6 * clock:10.1f} us a layer and network{clock * layers:12.1f} s in "
+        f"all ({timing.processor * share:.1f} s of a processor){note}: "
+        f"{clock * layers / first:.3g} times"
+    )
+
+
+def write_csv(path: Path, timings: Sequence[Timing], about: dict[str, object]) -> None:
+    """One row a way, each with sizes, machine and versions."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*asdict(timings[0]), *about])
+        writer.writeheader()
+        writer.writerows({**asdict(each), **about} for each in timings)
 
 
 def main() -> None:
@@ -83,47 +152,26 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--layers", type=int, default=10, help="of the plain loops")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--backend", default="numpy", help="of the chain")
     parser.add_argument("--quick", action="store_true", help="50 networks, 50 layers")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every timing to FILE")
     given = parser.parse_args()
     if given.quick:
         given.nets, given.depth = 50, 50
-    nets, depth, batch, width = given.nets, given.depth, given.batch, given.width
-    pairs, rng = nets * depth, np.random.Generator(np.random.Philox(0))
-    print(
-        f"bnflow {__version__}, numpy {np.__version__}, {platform.processor()}, {platform.node()}"
-    )
-    print(f"{nets:,} networks, depth {depth:,}, batch {batch}, width {width:,}, relu, full BN")
-    check()
+    sizes = {name: getattr(given, name) for name in ("nets", "depth", "batch", "width", "backend")}
     with threadpool_limits(limits=given.threads):
-        start = perf_counter()
-        simulate(
-            LayerSpec(),
-            np.eye(batch),
-            width,
-            depth,
-            nets,
-            rng,
-            depths=[depth],
-            workers=given.threads,
-        )
-        ours = perf_counter() - start
-        told("bnflow, Gram chain", ours / pairs, ours)
+        about = {**machine(), "threads": given.threads, **sizes}
+        print("\n".join(f"{name:<9}{value}" for name, value in about.items()))
+        check()
+        timings = list(chains(given))
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-        print(f"{'':<22} {memory:10.0f} MiB at most, everything included")
-        h = rng.standard_normal((width, batch))
-        loops: dict[str, Callable[[], object]] = {
-            "NumPy, weight matrices": lambda: numpy_layers(h, width, given.layers, rng)
-        }
-        try:
-            loops["torch, weight matrices"] = torch_layers(
-                width, batch, given.layers, given.threads
-            )
-        except ImportError:
-            print('SKIPPED torch: it is not installed; pip install "bnflow[test-torch]"')
-        for name, run in loops.items():
-            each = seconds(run) / given.layers
-            told(name, each, each * pairs)
-            print(f"{'':<22} {each * pairs / ours:10.1f} times as long")
+        timings += loops(given)
+    layers, first = given.nets * given.depth, timings[0].clock
+    for each in timings:
+        told(each, layers, first)
+    print(f"{memory:.0f} MiB at most up to the end of the chains, everything included")
+    if given.csv is not None:
+        write_csv(given.csv, timings, {**about, "chain_peak_mib": round(memory)})
 
 
 if __name__ == "__main__":

@@ -96,6 +96,7 @@ def ablate(
     activation: Spec = "relu",
     depths: Sequence[int] | None = None,
     workers: int = 1,
+    backend: str = "numpy",
     progress: Progress | None = None,
 ) -> Iterator[Ablation]:
     """Simulate the eight layers, one after the other, all from the Gram matrix G_0 (B, B), B >= 3.
@@ -119,6 +120,7 @@ def ablate(
             depths=depths,
             unit_trace=not spec.rescale,
             workers=workers,
+            backend=backend,
             progress=progress,
         )
         g = found.grams

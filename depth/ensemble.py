@@ -4,14 +4,14 @@
     direct   H_{l+1} = rows(W H_l + b 1^T),   G = H^T H / n,   W_ij ~ N(0, sigma_w^2/n)
 
 Given G_l, the rows of W H_l + b 1^T are independent N(0, S(G_l)): the chain has the law of the
-network exactly, at the cost n B^2 a layer and without weights (derived here). "direct" is its
-check, at the cost n^2 B; it starts at an input layer of B units whose Gram matrix is the one given.
+network exactly, at the cost n B^2 a layer and without weights (derived here; one layer is in
+`chain`). "direct" is its check, at the cost n^2 B; it starts at an input layer of B units whose
+Gram matrix is the one given.
 
-With RC only z - mean(z) matters, so B - 1 normal numbers a row suffice. Where phi is linear and RS
-off, the sum over rows is a Wishart matrix, drawn as a whole by Bartlett's triangle (Proc. R. Soc.
-Edinb. 53 (1933) 260): B^2 numbers a layer, whatever the width. Networks go in blocks that
-stay in cache; every block has a stream of its own, spawned from the generator that is passed in, so
-the result depends neither on how many blocks run side by side nor on their order.
+Networks go in blocks that stay in cache; every block has a stream of its own, spawned from the
+generator that is passed in, so the result depends neither on how many blocks run side by side nor
+on their order. A device takes many blocks at once and the same numbers, drawn by the host: its
+networks are NumPy's to rounding, and drawing, which `workers` share, is most of its time.
 
 | symbol | name | shape |
 |---|---|---|
@@ -21,27 +21,31 @@ the result depends neither on how many blocks run side by side nor on their orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from itertools import islice
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import helmert
 
+from ..kernels import Kernels, select
 from ..kernels.errors import InputError, NumericalFailure
 from ..pde.config.text import listed, nearest
+from .chain import Layer
 from .gram import kept_depths, refuse_scale, unit
-from .gram_mixture import slopes, square_root
+from .gram_mixture import square_root
 from .layers import LayerSpec, checked_gram, checked_grams, count, generator
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+Share = Callable[..., Iterable[Array]]
+Stream = np.random.Generator
 
-BLOCK = 2**14  # numbers of a block's rows: 128 KiB, so that its few arrays stay in cache
+BLOCK = 2**14  # numbers of a block's rows; another number gives other networks
+METHODS = ("chain", "direct")
 LARGEST = 2**32  # bytes of Gram matrices kept
 
 
@@ -95,6 +99,7 @@ def simulate(
     method: Literal["chain", "direct"] = "chain",
     unit_trace: bool = False,
     workers: int = 1,
+    backend: str = "numpy",
     progress: Progress | None = None,
 ) -> Ensemble:
     """Networks of one width that all start at the Gram matrix G_0 (B, B).
@@ -103,6 +108,7 @@ def simulate(
     depths : layers to be kept; all, 0 included, unless given
     unit_trace : every G is divided by its trace over B: directions, where RS is off
     workers : threads
+    backend : where the chain runs, as `run.backend` in a configuration
     progress : called with (blocks done, blocks)
 
     Raises InputError for sizes out of range, NumericalFailure where a network vanishes.
@@ -117,26 +123,34 @@ def simulate(
     if unit_trace:
         refuse_scale(spec)
         g = unit(g)
-    if method not in list(_PATHS):
-        guess = nearest(method, _PATHS) or "; give chain"
-        raise InputError(f'method = "{method}" must be {listed(_PATHS)}{guess}')
+    if method not in METHODS:
+        guess = nearest(method, METHODS) or "; give chain"
+        raise InputError(f'method = "{method}" must be {listed(METHODS)}{guess}')
     _refuse_too_many(len(kept), nets, len(g))
-    rows = len(g) if method == "chain" and _is_wishart(spec, width, len(g)) else width
-    sizes = _blocks(nets, rows, len(g), method)
+    layer = Layer(spec, len(g), width, _kernels(method, backend))
+    sizes = _blocks(nets, layer, method)
     grams = np.empty((len(kept), nets, len(g), len(g)))
-    path, first = _PATHS[method], np.concatenate([[0], np.cumsum(sizes)])
-
-    def block(index: int, stream: np.random.Generator) -> None:
-        layers = path(spec, g, width, sizes[index], stream, unit_trace)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # `_keep` looks
-            _keep(layers, kept, grams[:, first[index] : first[index + 1]])
-
+    streams, ends = rng.spawn(len(sizes)), np.cumsum(sizes)
+    together = max(1, layer.kernels.chunk // max(BLOCK, layer.rows * layer.batch))
+    groups = [slice(first, first + together) for first in range(0, len(sizes), together)]
     pool = ThreadPoolExecutor(workers)
+    # a block in every thread; or many blocks at once, whose numbers all threads draw
+    spread, share = (pool.map, map) if together == 1 else (map, pool.map)
+
+    def compute(group: slice) -> None:
+        if method == "chain":
+            draw = partial(_drawn, layer, sizes[group], streams[group], share)
+            layers = _chain(layer, g, draw, int(kept[-1]), unit_trace)
+        else:
+            layers = _direct(layer, g, sizes[group.start], streams[group.start], unit_trace)
+        nets = slice(ends[group.start] - sizes[group.start], ends[group][-1])
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # `_keep` looks
+            _keep(layers, kept, grams[:, nets], layer.kernels)
+
     try:
-        done = pool.map(block, range(len(sizes)), rng.spawn(len(sizes)))
-        for index, _ in enumerate(done, start=1):
+        for index, _ in enumerate(spread(compute, groups), start=1):
             if progress is not None:
-                progress(index, len(sizes))
+                progress(index, len(groups))
     finally:  # also when progress raises: blocks that have not begun are not waited for
         pool.shutdown(cancel_futures=True)
     return Ensemble(kept, grams, width, method)
@@ -150,13 +164,23 @@ def _refuse_too_many(kept: int, nets: int, batch: int) -> None:
         )
 
 
-def _blocks(nets: int, rows: int, batch: int, method: str) -> list[int]:
+def _kernels(method: str, backend: str) -> Kernels:
+    """Those of the backend; weights are not worth the way to a device."""
+    if method == "chain" or backend in ("auto", "numpy"):
+        return select(backend if method == "chain" else "numpy")
+    raise InputError(
+        f'method = "direct" with backend = "{backend}": weight matrices are drawn where they are '
+        'used; give method = "chain", or backend = "numpy"'
+    )
+
+
+def _blocks(nets: int, layer: Layer, method: str) -> list[int]:
     """Networks of every block; that of "direct" holds one weight matrix at a time."""
-    size = max(1, BLOCK // (rows * batch)) if method == "chain" else 8
+    size = max(1, BLOCK // (layer.rows * layer.batch)) if method == "chain" else 8
     return [min(size, nets - first) for first in range(0, nets, size)]
 
 
-def _keep(layers: Iterator[Array], kept: NDArray[np.int64], out: Array) -> None:
+def _keep(layers: Iterator[Array], kept: NDArray[np.int64], out: Array, kernels: Kernels) -> None:
     """Go down the layers, the input first; write those that are kept to out (D, E, B, B)."""
     at = 0
     for layer, grams in enumerate(islice(layers, int(kept[-1]) + 1)):
@@ -166,68 +190,33 @@ def _keep(layers: Iterator[Array], kept: NDArray[np.int64], out: Array) -> None:
                 "not finite; a larger width, or eps > 0, keeps it alive"
             )
         if layer == kept[at]:
-            out[at] = grams
+            out[at] = kernels.host(grams)
             at += 1
 
 
+def _drawn(layer: Layer, sizes: list[int], streams: list[Stream], share: Share) -> Array:
+    """(nets, ..): the numbers of a layer of some blocks, each from its own stream."""
+    blocks = list(share(layer.draw, sizes, streams))
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
 def _chain(
-    spec: LayerSpec, gram: Array, width: int, nets: int, rng: np.random.Generator, scaled: bool
+    layer: Layer, gram: Array, draw: Callable[[], Array], depth: int, scaled: bool
 ) -> Iterator[Array]:
-    """(nets, B, B) of every layer, without end."""
-    grams: Array = np.broadcast_to(gram, (nets, *gram.shape))
-    while True:
-        yield grams
-        grams = gram_step(spec, grams, width, rng)
+    """(nets, B, B) of every layer, arrays of the backend."""
+    numbers = draw()
+    grams: Array = np.broadcast_to(layer.kernels.array(gram), (len(numbers), *gram.shape))
+    yield grams
+    for left in reversed(range(depth)):
+        grams = layer.step(grams, layer.kernels.array(numbers))
         grams = unit(grams) if scaled else grams
+        numbers = draw() if left else numbers  # while a device computes
+        yield grams
 
 
-def gram_step(spec: LayerSpec, grams: Array, width: int, rng: np.random.Generator) -> Array:
-    """(E, B, B): Gram matrices one layer deeper, of networks of that width at G (E, B, B)."""
-    root = _row_root(spec, grams)
-    if _is_wishart(spec, width, root.shape[-1]):
-        slope = spec.gamma * spec.phi.linear
-        h = slope * root @ _bartlett(len(grams), root.shape[-1], width, rng)
-        return np.asarray(h @ h.transpose(0, 2, 1) / width)
-    x = rng.standard_normal((len(grams), width, root.shape[-1]))
-    h = spec.rows(x @ root.transpose(0, 2, 1))
-    return np.asarray(h.transpose(0, 2, 1) @ h / width)
-
-
-def _is_wishart(spec: LayerSpec, width: int, rank: int) -> bool:
-    """Whether rows are normal and their sum can be drawn as a whole."""
-    return not spec.rescale and not spec.phi.parts and slopes(spec) is not None and width >= rank
-
-
-def _bartlett(nets: int, rank: int, width: int, rng: np.random.Generator) -> Array:
-    """(nets, rank, rank): lower triangles A; A A^T is the sum of `width` squares x x^T."""
-    lower = np.tril(rng.standard_normal((nets, rank, rank)), -1)
-    diagonal = np.arange(rank)
-    lower[:, diagonal, diagonal] = np.sqrt(rng.chisquare(width - diagonal, (nets, rank)))
-    return lower
-
-
-def _row_root(spec: LayerSpec, grams: Array) -> Array:
-    """(E, B, rank): R with R R^T = S, or P S P. Triangular where S is regular, for speed."""
-    s = spec.covariance(grams)
-    basis = centred_basis(s.shape[-1]) if spec.recenter else np.eye(s.shape[-1])
-    reduced = basis.T @ s @ basis
-    try:
-        return np.asarray(basis @ np.linalg.cholesky(reduced))
-    except np.linalg.LinAlgError:
-        return np.asarray(basis @ square_root(reduced))
-
-
-@lru_cache(maxsize=16)
-def centred_basis(batch: int) -> Array:
-    """(B, B - 1): orthonormal columns that sum to zero (Helmert)."""
-    return np.ascontiguousarray(helmert(batch).T)
-
-
-def _direct(
-    spec: LayerSpec, gram: Array, width: int, nets: int, rng: np.random.Generator, scaled: bool
-) -> Iterator[Array]:
+def _direct(layer: Layer, gram: Array, nets: int, rng: Stream, scaled: bool) -> Iterator[Array]:
     """(nets, B, B) of every layer, without end, by weight matrices."""
-    batch = len(gram)
+    batch, spec = layer.batch, layer.spec
     h = np.broadcast_to(np.sqrt(batch) * square_root(gram).T, (nets, batch, batch))
     while True:
         grams = h.transpose(0, 2, 1) @ h / h.shape[1]
@@ -235,13 +224,10 @@ def _direct(
             trace = np.trace(grams, axis1=-2, axis2=-1)[:, None, None]
             h, grams = h * np.sqrt(batch / trace), unit(grams)
         yield grams
-        h = np.stack([spec.rows(_affine(spec, each, width, rng)) for each in h])
+        h = np.stack([spec.rows(_affine(spec, each, layer.width, rng)) for each in h])
 
 
 def _affine(spec: LayerSpec, h: Array, width: int, rng: np.random.Generator) -> Array:
     """(width, B): W h + b 1^T with fresh weights, h (fan-in, B)."""
     weights = rng.standard_normal((width, len(h))) * (spec.sigma_w / np.sqrt(len(h)))
     return np.asarray(weights @ h + spec.sigma_b * rng.standard_normal((width, 1)))
-
-
-_PATHS = {"chain": _chain, "direct": _direct}

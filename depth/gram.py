@@ -10,6 +10,7 @@ depth: Joudaki, Daneshmand, Bach, arXiv 2205.13076.
 |---|---|---|
 | closed | no RS and a formula; step | rounding |
 | integral | RS and phi of degree one, beta = 0 | 1e-15, relative |
+| series | no RS, smooth phi that is not too steep | a bound, 1e-8 at most |
 | symmetric | RC and RS, any smooth phi, on a G with no preferred input | two rules' difference |
 | sampled | everything | a standard error |
 
@@ -30,13 +31,14 @@ from ..pde.config.text import listed, nearest, shown
 from .gram_closed import closed_map
 from .gram_mixture import homogeneous_map, slopes
 from .gram_sampled import POINTS, sampled_map
+from .gram_series import series_map
 from .gram_symmetric import has_symmetric_map, symmetric_map
 from .layers import LayerSpec, checked_gram, count
 
 Array = NDArray[np.float64]
-Method = Literal["auto", "closed", "integral", "symmetric", "sampled"]
+Method = Literal["auto", "closed", "integral", "series", "symmetric", "sampled"]
 
-METHODS = ("auto", "closed", "integral", "symmetric", "sampled")
+METHODS = ("auto", "closed", "integral", "series", "symmetric", "sampled")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def _exact(spec: LayerSpec, gram: Array, method: str) -> Mapped | None:
         return Mapped(value, exact, wanted)
     if method in ("auto", "closed") and (value := closed_map(spec, gram)) is not None:
         return Mapped(value, exact, "closed")
+    if method in ("auto", "series") and (found := series_map(spec, gram)) is not None:
+        return Mapped(*found, "series")
     if method in ("auto", "symmetric") and has_symmetric_map(spec, gram):
         value, error = symmetric_map(spec, len(gram))
         return Mapped(value, np.full_like(value, error), "symmetric")
@@ -177,8 +181,9 @@ def unit(grams: Array) -> Array:
     >>> unit(np.diag([2.0, 6.0])).tolist()
     [[0.5, 0.0], [0.0, 1.5]]
     """
-    trace = np.trace(grams, axis1=-2, axis2=-1)[..., None, None]
-    return np.asarray(grams * (grams.shape[-1] / trace))
+    trace = np.einsum("...ii->...", grams)[..., None, None]
+    scaled: Array = grams * (grams.shape[-1] / trace)
+    return scaled
 
 
 def scale_free(spec: LayerSpec) -> bool:

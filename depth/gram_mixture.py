@@ -127,7 +127,8 @@ def square_root(s: Array) -> Array:
     values, vectors = np.linalg.eigh(s)
     floor = _NO_RANK * values[..., -1:]
     roots = np.sqrt(np.where(values > floor, values, 0.0))[..., None, :]
-    return np.asarray((vectors * roots) @ np.swapaxes(vectors, -1, -2))
+    root: Array = (vectors * roots) @ np.swapaxes(vectors, -1, -2)
+    return root
 
 
 def _nodes(rates: Array, batch: int, eps: float, power: int) -> tuple[Array, Array]:

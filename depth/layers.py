@@ -22,7 +22,6 @@ Not here: how layers follow each other (`gram`, `ensemble`, `fisher`).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +36,7 @@ Array = NDArray[np.float64]
 Variant = Literal["rms", "std"]
 
 VARIANTS = ("rms", "std")
+LARGEST = 1e100  # of the numbers of a layer, whose squares are taken; and 1/LARGEST the least scale
 _ROUNDING = 1e-10  # of a Gram matrix: asymmetry and negative eigenvalues, relative to its largest
 
 
@@ -72,8 +72,11 @@ class LayerSpec:
         _refuse_outside("sigma_w", self.sigma_w, positive=True)
         _refuse_outside("sigma_b", self.sigma_b)
         _refuse_outside("eps", self.eps)
-        if not (is_number(self.beta) and math.isfinite(self.beta)):
-            raise InputError(f"beta = {self.beta} must be finite; give a number, 0 for no shift")
+        if not (is_number(self.beta) and abs(self.beta) <= LARGEST):
+            raise InputError(
+                f"beta = {shown(self.beta)} must be finite, up to {LARGEST:g}; "
+                "give a number, 0 for no shift"
+            )
         if self.variant not in VARIANTS:
             raise InputError(f'variant = "{self.variant}" must be {listed(VARIANTS)}; give "rms"')
         object.__setattr__(self, "_phi", activation(self.activation))
@@ -91,17 +94,19 @@ class LayerSpec:
 
     def covariance(self, gram: Array) -> Array:
         """(.., B, B): S of the rows before RC, given G (.., B, B)."""
-        return np.asarray(self.sigma_w**2 * gram + self.sigma_b**2)
+        s: Array = self.sigma_w**2 * gram + self.sigma_b**2
+        return s
 
     def normalised(self, z: Array) -> Array:
-        """RC and RS of rows z (.., B), over the last axis."""
+        """RC and RS of rows z (.., B), over the last axis; arrays of any backend."""
         if self.recenter:
             z = z - _mean(z)
         if not self.rescale:
             return z
         inner = z - _mean(z) if self.centred_scale and not self.recenter else z
         square = np.einsum("...b,...b->...", inner, inner) / z.shape[-1] + self.eps
-        return np.asarray(z * (1.0 / np.sqrt(square))[..., None])
+        scaled: Array = z * (1.0 / np.sqrt(square))[..., None]
+        return scaled
 
     def rows(self, z: Array) -> Array:
         """h = phi(gamma z + beta) of the normalised rows (.., B)."""
@@ -110,7 +115,8 @@ class LayerSpec:
 
 def _mean(z: Array) -> Array:
     """(.., 1): over the last axis, as a product, which is many times faster on short rows."""
-    return np.asarray(z @ np.full((z.shape[-1], 1), 1.0 / z.shape[-1]))
+    mean: Array = z @ np.full_like(z, 1.0 / z.shape[-1], shape=(z.shape[-1], 1))
+    return mean
 
 
 def is_number(value: object) -> bool:
@@ -119,11 +125,14 @@ def is_number(value: object) -> bool:
 
 
 def _refuse_outside(name: str, value: float, positive: bool = False) -> None:
-    inside = is_number(value) and math.isfinite(value)
-    if not (inside and (value > 0.0 if positive else value >= 0.0)):
-        least = "a number > 0" if positive else "0 or a number > 0"
+    allowed = "a number > 0" if positive else "0 or a number > 0"
+    inside = is_number(value) and (value > 0.0 if positive else value >= 0.0)
+    if inside:
+        inside = (1.0 / LARGEST if positive else 0.0) <= value <= LARGEST
+        allowed += f" of ordinary size, up to {LARGEST:g}"
+    if not inside:
         cure = f"{name} = {1 if positive else 0}"
-        raise InputError(f"{name} = {shown(value)} must be {least}; give {cure}")
+        raise InputError(f"{name} = {shown(value)} must be {allowed}; give {cure}")
 
 
 def count(name: str, value: object, least: int = 1) -> int:

@@ -112,7 +112,8 @@ def find_outliers(grams: ArrayLike, cosine: float = COSINE) -> Outliers:
     pairs = others[..., :, None] & others[..., None, :] & ~np.eye(batch, dtype=bool)
     among = angles[pairs].reshape(*shape, (batch - 1) * (batch - 2))
     median = np.maximum(np.median(rest, axis=-1), np.finfo(float).tiny)
-    ratio = norms.max(axis=-1) / median
+    with np.errstate(over="ignore"):  # beside inputs that are zero it is infinite
+        ratio = norms.max(axis=-1) / median
     angle = np.median(np.abs(to_others[others].reshape(*shape, batch - 1)), axis=-1)
     present = (ratio >= batch - 1) & (angle <= cosine)
     return Outliers(index, ratio, angle, np.median(among, axis=-1), np.asarray(present))
@@ -203,9 +204,13 @@ def outlier_share(
     *,
     gram: ArrayLike | None = None,
     workers: int = 1,
+    backend: str = "numpy",
     progress: Progress | None = None,
 ) -> Share:
-    """How many random networks have an outlier at a depth, from G_0 = I or the one given."""
+    """How many random networks have an outlier at a depth, from G_0 = I or the one given.
+
+    workers, backend, progress : as in `simulate`
+    """
     start = np.eye(count("batch", batch, least=3)) if gram is None else checked_gram(spec, gram)
     if len(start) != batch:
         raise InputError(f"batch = {batch} with a Gram matrix of {len(start)} inputs; give one")
@@ -219,6 +224,7 @@ def outlier_share(
         depths=[depth],
         unit_trace=scale_free(spec),
         workers=workers,
+        backend=backend,
         progress=progress,
     )
     hits = int(find_outliers(found.grams[-1]).present.sum())

@@ -98,7 +98,7 @@ class StudyResult:
         lines = [f"{study.name}: {study.claim}", f"  ({study.source})"]
         lines += [f"  {marks[each.status]:<4}{each}" for each in verdict.findings]
         lines += [f"  note: {remark}" for remark in verdict.remarks]
-        return "\n".join([*lines, f"verdict: the claim {self.told}; {study.criterion}"])
+        return "\n".join([*lines, f"verdict: the claim {self.told}. {study.criterion}"])
 
     @property
     def told(self) -> str:

@@ -148,6 +148,7 @@ class Kernels(Protocol):
 
     name: str
     has_lines: bool  # else `line_sums` raises InputError
+    chunk: int  # numbers of an array that small work is gathered in: a cache's, or a device's fill
 
     def array(self, values: Any, dtype: DTypeLike = np.float64) -> Array:
         """Values of the host on the device, contiguous; float64 unless said. For a few constants
@@ -189,6 +190,14 @@ class Kernels(Protocol):
         sum_k residual_k remainder(points_j . data_k), and its gradient in points_j. In all sums a
         pair within `TIE` of the kink of "abs" or "sign", |p.x| <= TIE |p| |x|, counts as on it.
         """
+        ...
+
+    def remainder(self, remainder: Remainder, z: Array) -> Array:
+        """remainder(z), elementwise."""
+        ...
+
+    def cholesky(self, s: Array) -> tuple[Array, Array]:
+        """L (E, r, r), L L^T = s, and whether s is regular (E,); see `reference.roots`."""
         ...
 
     def line_sums(self, remainder: Remainder, lines: Lines, data: Array, *, keep: bool) -> LineSums:

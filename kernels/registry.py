@@ -17,14 +17,17 @@ from numpy.typing import DTypeLike, NDArray
 from .contract import Kernels
 from .errors import InputError
 from .meter import peak_bytes, seconds
+from .reference.activations import Remainder
 from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
 from .reference.lines import LineSums
 from .reference.moments import moments
+from .reference.roots import cholesky
 from .reference.transport import transport
 
 KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
+BACKENDS = ("auto", "numpy", "cuda")
 OLDEST_CUPY = (14, 2)  # older ones raise without a driver, or do not keep what they compiled
 
 
@@ -33,6 +36,7 @@ class NumpyKernels:
 
     name = "numpy"
     has_lines = True
+    chunk = 1 << 14  # 128 KiB: the few arrays of a layer stay in cache
 
     moments = staticmethod(moments)
     pair_forward = staticmethod(pair_forward)
@@ -46,6 +50,7 @@ class NumpyKernels:
     thermal_dissipation = staticmethod(thermal_dissipation)
     seconds = staticmethod(seconds)
     peak_bytes = staticmethod(peak_bytes)
+    cholesky = staticmethod(cholesky)
 
     def __init__(self) -> None:
         # Freed at once, which teaches malloc to keep that much: else blocks of a step may go back
@@ -64,6 +69,10 @@ class NumpyKernels:
         """Nothing: the host is no device."""
         return {}
 
+    def remainder(self, remainder: Remainder, z: NDArray[Any]) -> NDArray[Any]:
+        """Its own function."""
+        return remainder.value(z)
+
     def memory(self) -> int:
         """Bytes of the machine's memory."""
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -72,8 +81,10 @@ class NumpyKernels:
 def select(backend: str) -> Kernels:
     """The kernels of a backend: "numpy", "cuda" or "auto".
 
-    Raises InputError where a GPU is asked for and none can be used.
+    Raises InputError for another name, and where a GPU is asked for and none can be used.
     """
+    if backend not in BACKENDS:
+        raise InputError(f'backend = "{backend}" must be auto, numpy or cuda; give "auto"')
     if backend in ("auto", "numpy"):
         return NumpyKernels()
     there, found = probe_cuda()

@@ -12,11 +12,13 @@ import numpy as np
 
 from ..outlier import outlier_share
 from .ablations_layers import APART, FULL, OFTEN, SELDOM, layer
+from .ablations_stability import CRITICAL
 from .fits import Estimate, finding
 from .layers import WORKERS, refuse_below
 from .study import Computation, Piece, Pieces, Settings, Study, Verdict, variable
 
 NAMES = (APART, FULL)
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 
 def pieces(settings: Settings) -> Mapping[str, Computation]:
@@ -57,7 +59,7 @@ def judge(settings: Settings, found: Pieces) -> Verdict:
     last, first, wide = int(batches.argmax()), int(batches.argmin()), max(widths)
     findings, told = [], "share with an outlier"
     for width in widths:
-        often = share_at(found, APART, width, last)
+        often = share_at(found, APART, width, last) if batches[last] >= CRITICAL else UNKNOWN
         findings.append(
             finding(f"{told}, {APART}, width {width}, batch {batches[last]}", often, OFTEN, 1.0)
         )
@@ -65,7 +67,7 @@ def judge(settings: Settings, found: Pieces) -> Verdict:
         findings.append(
             finding(f"largest {told}, {FULL}, width {width}, all batches", worst, 0.0, SELDOM)
         )
-    few = share_at(found, APART, wide, first)
+    few = share_at(found, APART, wide, first) if batches[first] < CRITICAL else UNKNOWN
     findings.append(
         finding(f"{told}, {APART}, width {wide}, batch {batches[first]}", few, 0.0, SELDOM)
     )
@@ -85,7 +87,8 @@ STUDY = Study(
     source="Nachum, Bondaschi, Gastpar, Khina, arXiv 2412.02843; the critical size is derived here",
     criterion=f"It holds where at the depth of the study the share of networks with an outlier is "
     f"at least {OFTEN:g} at the largest batch for every width, at most {SELDOM:g} at the smallest "
-    f"batch for the largest width, and at most {SELDOM:g} with full BN (95 % intervals).",
+    f"batch for the largest width, and at most {SELDOM:g} with full BN (95 % intervals). Batches "
+    f"on one side of the critical size {CRITICAL} alone do not decide.",
     settings={
         "batches": [4, 5, 6, 7, 8, 10, 12, 16, 24],
         "widths": [32, 64, 128, 256],

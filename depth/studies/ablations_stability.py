@@ -25,6 +25,7 @@ from .study import Computation, Finding, Piece, Pieces, Settings, Study, Verdict
 Array = NDArray[np.float64]
 
 CRITICAL = 7
+SMALLEST = 3  # a cluster and an outlier
 HALF_ABOVE = 0.55  # an exponent up to here counts as 1/2
 LIMIT = (0.95, 1.05)
 CHANGES = (1e-8, 1e-6)  # of the cosine within the cluster
@@ -85,11 +86,9 @@ def judge(settings: Settings, found: Pieces) -> Verdict:
     """The critical batch size, rates below one beyond, and the exponent with RS."""
     batches = np.array(settings["batches"])
     rates = {name: values(settings, found, name) for name in ("outlier", "alike", "alike_full")}
-    stable = batches[rates["outlier"] < 1.0]
-    first = float(stable.min()) if len(stable) else np.inf
     trend, ahead = leading(settings, found), batches >= CRITICAL
     findings = [
-        exactly("smallest batch with a stable outlier, RC + NL", first, CRITICAL, CRITICAL),
+        _smallest(batches, batches[rates["outlier"] < 1.0]),
         _largest("rate with an outlier, RC + NL, batches from 7", rates["outlier"][ahead]),
         _largest("rate without preferred input, RC + NL", rates["alike"]),
         _largest("rate without preferred input, full BN", rates["alike_full"]),
@@ -103,6 +102,14 @@ def judge(settings: Settings, found: Pieces) -> Verdict:
     shown = (*rates, "angle", "exponent", "exponent_apart")
     numbers = {name: values(settings, found, name) for name in shown}
     return Verdict(tuple(findings), {"batch": batches, **numbers})
+
+
+def _smallest(batches: NDArray[np.int64], stable: NDArray[np.int64]) -> Finding:
+    """The critical size, between the largest batch below it that was looked at and the first."""
+    first = int(stable.min()) if len(stable) else np.inf
+    low = 1 + max(batches[batches < first], default=SMALLEST - 1)
+    quantity = "smallest batch with a stable outlier, RC + NL"
+    return Finding(quantity, first, low, first, CRITICAL, CRITICAL)
 
 
 def _largest(name: str, rates: Array) -> Finding:

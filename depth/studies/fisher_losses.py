@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...kernels.errors import InputError
 from ..fisher import Architecture, Images, RandomNet, descend, max_learning_rate
 from ..layers import count
 from .fisher_networks import architecture, checksum, drawn, images, network, theory
@@ -28,8 +29,10 @@ LINES = {
 
 def learning_rates(settings: Settings) -> Array:
     """(rates,): evenly in the logarithm, from the first to the second of `log_rates`."""
-    first, last = settings["log_rates"]
-    return np.logspace(first, last, count("rates", settings["rates"], 2))
+    ends = settings["log_rates"]
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise InputError(f"log_rates = {ends} must be two that ascend; give [-3.5, 0.5]")
+    return np.logspace(ends[0], ends[1], count("rates", settings["rates"], 2))
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,11 +58,12 @@ CURVES_OF = {
 
 
 def refuse(settings: Settings, gammas: int = 2) -> None:
-    """Raise InputError for unknown networks, and unless so many gammas ascend."""
+    """Raise InputError for networks that cannot be made, and unless so many gammas ascend."""
     for name in settings["networks"]:
         if name not in NETWORKS:
             hint = nearest(name, NETWORKS)
             raise InputError(f'network "{name}" must be {listed(NETWORKS)}{hint}')
+        architecture(name, settings)
     given = settings["gammas"]
     if len(given) < gammas or not (np.diff(given) > 0.0).all() or given[0] <= 0.0:
         raise InputError(

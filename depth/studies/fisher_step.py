@@ -3,7 +3,8 @@
     eta* = 2 (1 + momentum)/lambda_max
 
 Near a minimum noise grows above `critical`; from a random start on random targets training runs
-away above `explosion`, which no theory here predicts.
+away above `explosion`, which no theory here predicts. All kinds and momenta have one network, data
+and targets.
 """
 
 from __future__ import annotations
@@ -25,7 +26,18 @@ from .fisher_networks import (
     refuse,
 )
 from .fisher_networks import theory as predicted
-from .study import Computation, Finding, Piece, Pieces, Settings, Study, Variable, Verdict, variable
+from .study import (
+    Computation,
+    Finding,
+    Piece,
+    Pieces,
+    Settings,
+    Study,
+    Variable,
+    Verdict,
+    generator,
+    variable,
+)
 
 Array = NDArray[np.float64]
 
@@ -56,8 +68,9 @@ def _thresholds(settings: Settings, name: str, kind: str, momentum: float) -> Co
             settings["gammas"],
             settings["samples"],
         )
-        theta, x = drawn(built, rng), rng.standard_normal((samples, built.inputs))
-        y = rng.standard_normal((samples, OUTPUTS))
+        one = generator(STUDY.name, name, settings["seed"])  # of all kinds and momenta
+        theta, x = drawn(built, one), one.standard_normal((samples, built.inputs))
+        y = one.standard_normal((samples, OUTPUTS))
         critical: list[Threshold] = []
         explosion: list[Threshold] = []
         for gamma in gammas:

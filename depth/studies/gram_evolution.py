@@ -41,7 +41,9 @@ def piece_name(activation: str, normalised: bool) -> str:
 
 def pieces(settings: Settings) -> Mapping[str, Computation]:
     """One ensemble a layer, with what BN leads to."""
-    refuse_below(settings, batch=3, width=1, nets=8)
+    refuse_below(
+        {**settings, "layers": max(settings["layers"])}, batch=3, width=1, nets=8, layers=1
+    )
     return {piece_name(*curve): _ensemble(*curve, settings) for curve in curves(settings)}
 
 

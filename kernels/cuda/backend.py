@@ -17,8 +17,10 @@ from ..contract import Array, Connectivity, Lines, LineSums, Scheme, Stencil, Ve
 from ..errors import InputError
 from ..meter import Call
 from ..reference.activations import Remainder
+from ..reference.roots import LEAST_PIVOT, pivots_suffice
 from . import thermal, transport
 from .device import Device
+from .elementwise import Elementwise
 from .grid import SCHEMES, Shape, threads, warps
 from .module import Module
 from .pairs import PairSums
@@ -31,10 +33,12 @@ class CudaKernels:
 
     name = "cuda"
     has_lines = False
+    chunk = 1 << 23  # 64 MiB
 
     def __init__(self, device: Device, real: Real = "float64") -> None:
         self.device, self.real = device, real
         self._modules: dict[tuple[Any, ...], Module] = {}
+        self._remainders: dict[Remainder, Elementwise] = {}
         self._pairs: dict[tuple[Remainder, int], PairSums] = {}
 
     def module(self, family: str, definitions: dict[str, int]) -> Module:
@@ -110,6 +114,24 @@ class CudaKernels:
         if key not in self._pairs:
             self._pairs[key] = PairSums(self.module, self.real, *key)
         return self._pairs[key]
+
+    def remainder(self, remainder: Remainder, z: Array) -> Array:
+        """remainder(z), elementwise, in the backend's type."""
+        if remainder not in self._remainders:
+            self._remainders[remainder] = Elementwise(self.module, self.real, remainder)
+        values: Array = self._remainders[remainder](z)
+        return values
+
+    def cholesky(self, s: Array) -> tuple[Array, Array]:
+        """L (E, r, r), L L^T = s, and whether s is regular (E,).
+
+        The device's does not say where it failed; L L^T does.
+        """
+        lower = self.device.xp.linalg.cholesky(s)
+        off = np.abs(lower @ lower.transpose(0, 2, 1) - s).max(axis=(1, 2))
+        near = off <= LEAST_PIVOT * np.abs(s).max(axis=(1, 2))  # False where it is NaN
+        regular: Array = pivots_suffice(lower, s) & near
+        return lower, regular
 
     def line_sums(self, remainder: Remainder, lines: Lines, data: Array, *, keep: bool) -> LineSums:
         """None on a device."""

@@ -35,6 +35,7 @@ FAMILIES = {
     "pairs": ("common", "remainders", "pairs"),
     "tiles": ("common", "remainders", "tiles"),
     "sums": ("common", "sums"),
+    "elementwise": ("common", "remainders", "elementwise"),
 }
 OPTIONS = ("--std=c++17", "-ftz=true")  # the second is CuPy's own, for all that it compiles
 SLOW = 2.0  # seconds; a compilation that takes longer is told

@@ -22,7 +22,7 @@ that sum them (`kernels.reference.activations`). Dual kernels are in `dual`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -77,11 +77,14 @@ class Activation:
 
     def value(self, z: ArrayLike) -> Array:
         """sigma(z), elementwise."""
-        z = np.asarray(z, float)
+        return np.asarray(self.value_by(lambda part, x: part.value(x), np.asarray(z, float)))
+
+    def value_by(self, evaluate: Callable[[Remainder, Array], Array], z: Array) -> Array:
+        """sigma(z) of an array of any backend, whose `evaluate` gives remainder(x)."""
         total, scaled = self.linear * z + self.constant, self.gain * z
         for part in self.parts:
-            total = total + part.weight * part.remainder.value(scaled)
-        return np.asarray(total)
+            total = total + part.weight * evaluate(part.remainder, scaled)
+        return total
 
     def slope(self, z: ArrayLike) -> Array:
         """sigma'(z), elementwise; at a kink the limit from the left."""

@@ -17,6 +17,7 @@ from bnflow.depth import (
     orthogonality_gap,
     simulate,
 )
+from bnflow.kernels import registry
 
 
 def philox(seed: int) -> np.random.Generator:
@@ -247,9 +248,13 @@ def test_too_much_to_keep_is_refused() -> None:
         ({"depths": [3]}, r"depths = \[3\] must be"),
         ({"depths": "all"}, 'depths = "all" must be'),
         ({"workers": 0}, "workers = 0 must be"),
+        ({"backend": "gpu"}, 'backend = "gpu" must be auto, numpy or cuda'),
+        ({"backend": "cuda"}, 'backend = "cuda": CuPy finds no GPU; use "numpy"'),
+        ({"backend": "cuda", "method": "direct"}, 'with backend = "cuda": weight matrices are'),
     ],
 )
-def test_bad_input_is_one_line(more: dict, words: str) -> None:
+def test_bad_input_is_one_line(more: dict, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "probe_cuda", lambda: (False, "CuPy finds no GPU"))
     given = {"rng": philox(0)} | more
     with pytest.raises(InputError, match=words) as caught:
         simulate(LayerSpec(), np.eye(3), 10, 2, 2, given.pop("rng"), **given)

@@ -1,4 +1,4 @@
-"""The mean-field map: four methods, each against another or against an independent integral."""
+"""The mean-field map: five methods, each against another or against an independent integral."""
 
 import numpy as np
 import pytest
@@ -105,6 +105,48 @@ def test_a_shifted_wave_by_quadrature(name: str) -> None:
 
     wanted = quad(integrand, -12, 12, epsabs=1e-12)[0]
     assert gram_map(spec, [[1.0]]).gram[0, 0] == pytest.approx(wanted, abs=1e-10)
+
+
+@pytest.mark.parametrize("name", ["tanh", "gelu", "softplus"])
+@pytest.mark.parametrize("c", [-0.9, -0.35, 0.6, 0.99])
+def test_the_series_is_the_dual_kernel_at_any_variance(name: str, c: float) -> None:
+    """Within the error that it gives; dual kernels are known to 1e-10 or better."""
+    spec = LayerSpec(name, recenter=False, rescale=False, gamma=1.4)
+    for s, t in ((0.5, 1.2), (2.0, 1.5)):
+        found = gram_map(spec, [[s * s, c * s * t], [c * s * t, t * t]])
+        gains = activation(name, 1.4 * s), activation(name, 1.4 * t)
+        off = found.gram[0, 1] - float(DualKernel(*gains).value(c))
+        assert found.method == "series"
+        assert abs(off) <= found.standard_error[0, 1] + 1e-12
+        assert found.standard_error.max() <= 1e-8 * found.gram.max()
+
+
+def test_what_the_series_leaves_out_is_known_and_not_all_rounding() -> None:
+    """tanh of gain 2.8, nearly parallel: off by more than 1e-10, and within the bound."""
+    found = gram_map(LayerSpec("tanh", False, False), [[9.0, 5.94], [5.94, 4.0]])
+    off = found.gram[0, 1] - float(
+        DualKernel(activation("tanh", 3), activation("tanh", 2)).value(0.99)
+    )
+    assert 1e-10 < abs(off) <= found.standard_error[0, 1]
+
+
+def test_a_steep_activation_has_no_series() -> None:
+    """Beyond an error of 1e-8; that of tanh of gain 3 is 3e-8 at so small an angle."""
+    steep = LayerSpec("tanh", False, False, gamma=3.0)
+    assert gram_map(steep, [[1.0, 0.9], [0.9, 1.0]]).method == "series"
+    assert gram_map(steep, [[1.0, 0.99], [0.99, 1.0]]).method == "sampled"
+    with pytest.raises(InputError, match="does not serve tanh"):
+        gram_map(steep, [[1.0, 0.99], [0.99, 1.0]], "series")
+
+
+def test_the_series_agrees_with_quasi_monte_carlo_after_recentering() -> None:
+    """With a shift, and an input that is the mean of the others, so that its rows vanish."""
+    spec = LayerSpec("gelu", rescale=False, beta=0.3)
+    h = np.random.default_rng(5).standard_normal((6, 4))
+    h[:, 3] = h[:, :3].mean(axis=1)
+    found = gram_map(spec, h.T @ h / 6)
+    assert found.method == "series"
+    assert within_four_errors(found.gram, *sampled_map(spec, h.T @ h / 6, 512))
 
 
 @pytest.mark.parametrize("batch", [2, 3, 4, 5, 16])

@@ -62,6 +62,12 @@ def test_centring_is_a_projection_on_both_sides() -> None:
         ({"activation": 3}, "activation = 3 must be a name"),
         ({"gamma": "a"}, 'gamma = "a" must be a number > 0'),
         ({"beta": None}, "beta = None must be finite"),
+        (
+            {"sigma_w": 1e200},
+            r"sigma_w = 1e\+200 must be a number > 0 of ordinary size, up to 1e\+100",
+        ),
+        ({"gamma": 1e-200}, "gamma = 1e-200 must be a number > 0 of ordinary size"),
+        ({"beta": -1e200}, r"beta = -1e\+200 must be finite, up to 1e\+100"),
         ({"eps": True}, "eps = true must be 0 or a number > 0"),
         ({"recenter": "no"}, 'recenter = "no" must be True or False'),
     ],

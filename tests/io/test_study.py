@@ -215,7 +215,7 @@ def test_the_summary_has_claim_findings_and_verdict() -> None:
     lines = run_study(TOY, SETTINGS, None).summary().splitlines()
     assert lines[0] == "gram-toy: a claim"
     assert lines[2].split()[:2] == ["yes", "total"]
-    assert lines[-2:] == ["  note: a remark", "verdict: the claim holds; a criterion"]
+    assert lines[-2:] == ["  note: a remark", "verdict: the claim holds. a criterion"]
 
 
 def test_other_files_are_one_line(tmp_path: Path) -> None:

@@ -156,6 +156,20 @@ def test_the_limit_at_infinite_batches_needs_two_of_them() -> None:
     assert STUDIES["ablations-stability"].judge(small, pieces).status == "not decided"
 
 
+def test_sizes_that_were_not_looked_at_decide_nothing() -> None:
+    """The critical size 7 is then within an interval, and shares of one side say nothing."""
+    settings, pieces = computed("ablations-stability")
+    for batches, status in (([6, 7], "holds"), ([7], "not decided"), ([6, 16], "not decided")):
+        found = STUDIES["ablations-stability"].judge({**settings, "batches": batches}, pieces)
+        first = next(each for each in found.findings if "smallest batch" in each.quantity)
+        assert first.status == status
+    settings, pieces = computed("ablations-outlier")
+    for batches, told in (([4, 6], "batch 6"), ([8, 12], "batch 8")):
+        found = STUDIES["ablations-outlier"].judge({**settings, "batches": batches}, pieces)
+        (one,) = (each for each in found.findings if told in each.quantity)
+        assert one.status == "not decided"
+
+
 def test_kept_arrays_are_those_of_the_networks() -> None:
     _, pieces = computed("ablations-components")
     piece = pieces["RC+RS"]

@@ -153,6 +153,27 @@ def test_the_critical_step_is_that_of_theory_without_a_word_of_it() -> None:
         assert high <= 1.011 * low
 
 
+def test_a_network_that_cannot_be_made_is_told_before_anything_is_computed(tmp_path: Path) -> None:
+    """The dense one could, and would leave a file with settings that nobody wants."""
+    study, file = STUDIES["fisher-eigenvalue"], tmp_path / "f.h5"
+    wrong = settings_of(study, True, {"side": 1})
+    with pytest.raises(InputError, match="taps = 3 on an image of 1"):
+        run_study(study, wrong, file)
+    assert not file.exists()
+
+
+def test_momenta_and_kinds_have_one_network() -> None:
+    """eta* of the measured eigenvalue at 0.9 is 1.9 times that at 0."""
+    study = STUDIES["fisher-step"]
+    small = {"gammas": [1.0], "momenta": [0.0, 0.9], "epochs": 16, "explosion_epochs": 3}
+    settings = settings_of(study, True, {**SMALL["fisher-step"], **small})
+    steps = [
+        study.compute(f"dense-full-{momentum}", settings)["measured"].values
+        for momentum in ("0", "0.9")
+    ]
+    assert steps[1] == pytest.approx(1.9 * steps[0], rel=1e-12)
+
+
 def test_rank_correlations_are_those_of_scipy() -> None:
     loss = np.random.default_rng(0).random((5, 6))
     loss[0, :2] = loss[0, 2]  # ties
@@ -262,6 +283,8 @@ def test_images_of_ones_own(tmp_path: Path) -> None:
         ("fisher-step", {"gammas": [0.0, 0.5]}, "must ascend from above 0"),
         ("fisher-speed", {"nets": 1}, "nets = 1 must be an integer >= 2"),
         ("fisher-heatmap", {"rates": 1}, "rates = 1 must be an integer >= 2"),
+        ("fisher-heatmap", {"log_rates": [0.5]}, "log_rates = [0.5] must be two that ascend"),
+        ("fisher-heatmap", {"log_rates": [0.5, -1.0]}, "log_rates = [0.5, -1.0] must be two"),
         ("fisher-speed", {"images": "none.npz"}, "none.npz is no readable .npz file"),
         ("fisher-speed", {"samples": 2000}, "samples = 2000 is more than the 1797 images"),
         ("fisher-speed", {"momentum": 1.0}, "momentum = 1.0 must be at least 0 and below 1"),

@@ -70,6 +70,11 @@ def planted(name: str, piece: str, array: str, change: Callable[[Any], Any]) -> 
     return STUDIES[name].judge(settings, {**pieces, piece: {**pieces[piece], array: new}})
 
 
+def shallow(error: np.ndarray) -> np.ndarray:
+    """Errors (2, nets) that shrink to a hundredth from the first depth to the second."""
+    return error * np.array([[1.0], [0.01]])
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_the_claim_holds_at_small_sizes(name: str) -> None:
     settings, pieces = computed(name)
@@ -86,6 +91,7 @@ def test_the_claim_holds_at_small_sizes(name: str) -> None:
     [
         ("gram-width", "linear-bn-256", "error", lambda e: 2.0 * e, "slope in width, linear, BN"),
         ("gram-width", "linear-plain-256", "error", lambda e: 0.1 * e, "no BN, depth 30"),
+        ("gram-width", "linear-plain-256", "error", shallow, "at depth 30 / at 5, linear, no"),
         ("gram-depth", "linear-bn-128", "error", lambda e: 1.1 * e, "plateau over tr Sigma"),
         ("gram-depth", "linear-bn-theory", "bound", lambda b: 0.1 * b, "over the bound"),
         ("gram-depth", "linear-plain-128", "error", np.ones_like, "last depth over depth 10"),
@@ -174,6 +180,7 @@ def test_kept_layers_reach_the_last() -> None:
         ("gram-gradient", {"batch": 3}, "batch = 3 must be >= 4"),
         ("gram-mixing", {"batch": 2}, "batch = 2 must be >= 3"),
         ("gram-evolution", {"width": 0}, "width = 0 must be >= 1"),
+        ("gram-evolution", {"layers": [0]}, "layers = 0 must be >= 1"),
         ("gram-width", {"activations": ["rleu"]}, "did you mean"),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+from scipy.linalg import lapack
 
 FORWARDED = ("shape", "dtype", "ndim", "size", "nbytes", "flags")
 
@@ -66,7 +67,8 @@ class DeviceArray(NDArrayOperatorsMixin):
 
 def _on(value: Any) -> Any:
     if isinstance(value, tuple | list):
-        return type(value)(_on(x) for x in value)
+        made = (_on(x) for x in value)
+        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
     return DeviceArray(np.asarray(value)) if isinstance(value, np.ndarray | np.generic) else value
 
 
@@ -110,7 +112,13 @@ def _asarray(values: Any, dtype: Any = None) -> Any:
     return _on(np.array(values, dtype))
 
 
+def _cholesky(s: DeviceArray) -> DeviceArray:
+    """As CuPy's: where a matrix has no root, what LAPACK leaves, and no word of it."""
+    return _on(np.stack([lapack.dpotrf(each, lower=1)[0] for each in s.held]))
+
+
 xp = SimpleNamespace(
+    linalg=SimpleNamespace(cholesky=_cholesky),
     ndarray=DeviceArray,
     empty=_made(np.empty),
     asarray=_asarray,

@@ -74,6 +74,7 @@ def cases() -> Iterator[Case]:
     for name in NAMES:
         yield Case(f"pairs {name}", partial(pairs, name=name, d=3))
         yield Case(f"tiles {name}", partial(pairs, name=name, d=19))
+        yield Case(f"elementwise {name}", partial(elementwise, name=name))
 
 
 # -- inputs ------------------------------------------------------------------------------------
@@ -199,6 +200,18 @@ def pairs(kernels: CudaKernels, name: str, d: int) -> float:
         worst = max(worst, error(kernels, sums, exact, size @ np.abs(residual), 2))
         scale = slope @ (np.abs(residual)[:, None] * np.abs(data))
         worst = max(worst, error(kernels, pulls, pulled, scale + scale.mean(), 2))
+    return worst
+
+
+def elementwise(kernels: CudaKernels, name: str) -> float:
+    """An activation by itself; rounding of z moves a value by slope eps |z|."""
+    remainder, worst = NAMES[name], 0.0
+    for count in (1, 31, 32, 33, 129, 1009):
+        z = held(kernels, np.linspace(-6.0, 6.0, count))
+        exact = z.astype(float)
+        size = np.abs(remainder.value(exact)) + (1 + np.abs(remainder.slope(exact))) * np.abs(exact)
+        got, wanted = kernels.remainder(remainder, z), remainder.value(exact)
+        worst = max(worst, error(kernels, got, wanted, size + 1, 2))
     return worst
 
 

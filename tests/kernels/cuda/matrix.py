@@ -77,6 +77,7 @@ def instances() -> Iterator[Instance]:
                 yield Instance.of("pairs", real, DIMENSION=d, REMAINDER=code)
         for code in REMAINDERS.values():
             yield Instance.of("tiles", real, DIMENSION=2, REMAINDER=code)
+            yield Instance.of("elementwise", real, DIMENSION=2, REMAINDER=code)
 
 
 def one_a_family() -> list[Instance]:
@@ -89,6 +90,7 @@ def one_a_family() -> list[Instance]:
         Instance.of("heat", "float64", DIMENSION=3),
         Instance.of("pairs", "float32", DIMENSION=3, REMAINDER=REMAINDERS["abs"]),
         Instance.of("tiles", "float64", DIMENSION=2, REMAINDER=REMAINDERS["tanh"]),
+        Instance.of("elementwise", "float64", DIMENSION=2, REMAINDER=REMAINDERS["gelu"]),
     ]
 
 

@@ -26,6 +26,8 @@ QUICK = [
     ("pairs tanh", "float32"),
     ("tiles abs", "float64"),
     ("tiles softplus", "float32"),
+    ("elementwise gelu", "float64"),
+    ("elementwise clipped", "float32"),
 ]
 OnHost = Callable[..., CudaKernels]
 

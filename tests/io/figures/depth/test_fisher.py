@@ -1,81 +1,18 @@
-"""Figures of the Fisher studies: panels, the paper's formula and its corrections, captions."""
+"""Figures of the Fisher studies: the paper's formula, its corrections, both thresholds."""
 
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from bnflow import api
 from bnflow.depth.studies.fisher_networks import CURVES
-from bnflow.io.figures import save
 from bnflow.io.study import StudyResult
 
-DATA: dict[str, Any] = {"side": 8, "width": 16, "networks": ["dense"], "nets": 2}
-TRAINED: dict[str, Any] = {**DATA, "samples": 30, "epochs": 2}
-TINY: dict[str, dict[str, Any]] = {
-    "fisher-eigenvalue": {
-        **DATA,
-        "gammas": [0.5, 1.0],
-        "dense_samples": 8,
-        "many_nets": 2,
-    },
-    "fisher-step": {
-        "networks": ["dense"],
-        "side": 6,
-        "width": 8,
-        "gammas": [0.5, 1.0],
-        "momenta": [0.0, 0.9],
-        "samples": 6,
-        "epochs": 16,
-        "explosion_epochs": 3,
-    },
-    "fisher-heatmap": {**TRAINED, "gammas": [0.5, 1.0], "rates": 5, "batch": 15},
-    "fisher-gamma": {**TRAINED, "gammas": [0.5, 1.0, 2.0], "rates": 3, "batch": 15},
-    "fisher-speed": {**TRAINED, "gammas": [0.5, 1.0]},
-}
-PANELS = {  # at these settings; a colour bar is one
-    "fisher-eigenvalue": 6,
-    "fisher-step": 3,
-    "fisher-heatmap": 2,
-    "fisher-gamma": 3,
-    "fisher-speed": 1,
-}
+Drawn = Callable[[str], tuple[StudyResult, Figure]]
 
 
-@cache
-def drawn(name: str) -> tuple[StudyResult, Figure]:
-    found = api.study(name, quick=True, **TINY[name])
-    return found, found.plot()
-
-
-@pytest.mark.parametrize("name", TINY)
-def test_panels_and_caption(name: str, tmp_path: Path) -> None:
-    found, figure = drawn(name)
-    assert len(figure.axes) == PANELS[name]
-    told = " ".join(figure.get_supxlabel().split())
-    assert found.study.claim in told
-    assert f"The claim {found.told}" in told
-    assert "Settings: networks" in told
-    save(figure, tmp_path / "f.png")
-    assert (tmp_path / "f.png").stat().st_size > 20_000
-
-
-@pytest.mark.parametrize("name", [name for name in TINY if name != "fisher-step"])
-def test_lines_of_a_panel_differ_without_colour(name: str) -> None:
-    """In dashes, markers, filling or thickness; those of fisher-step have no labels."""
-    for ax in drawn(name)[1].axes:
-        named = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
-        looks = [
-            (x.get_linestyle(), x.get_marker(), x.get_fillstyle(), x.get_linewidth()) for x in named
-        ]
-        assert len(looks) == len(set(looks))
-
-
-def test_the_papers_formula_is_drawn_beside_its_corrections() -> None:
+def test_the_papers_formula_is_drawn_beside_its_corrections(drawn: Drawn) -> None:
     found, figure = drawn("fisher-eigenvalue")
     full = {str(line.get_label()): line for line in figure.axes[2].lines}
     assert {CURVES[name] for name in ("paper", "finite", "full", "both")} <= set(full)
@@ -93,7 +30,7 @@ def grey(colour: str) -> float:
     return float(np.dot(to_rgb(colour), (0.299, 0.587, 0.114)))
 
 
-def test_both_thresholds_are_points_on_the_lines() -> None:
+def test_both_thresholds_are_points_on_the_lines(drawn: Drawn) -> None:
     found, figure = drawn("fisher-step")
     heights = [np.asarray(line.get_ydata(), float) for line in figure.axes[0].lines]
     for momentum in ("0", "0.9"):
@@ -108,7 +45,7 @@ def test_both_thresholds_are_points_on_the_lines() -> None:
     assert any("paper" in text for text in legend)
 
 
-def test_what_ran_away_is_grey_and_the_lines_are_eta_star() -> None:
+def test_what_ran_away_is_grey_and_the_lines_are_eta_star(drawn: Drawn) -> None:
     found, figure = drawn("fisher-heatmap")
     ax = figure.axes[0]
     mesh = ax.collections[0].get_array()
