@@ -9,29 +9,31 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .contract import Kernels
+from .contract import Kernels, Real, Scheme
 from .errors import InputError
 from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
 from .reference.lines import LineSums
 from .reference.moments import moments
-from .reference.transport import transport
+from .reference.transport import BLOCK_CELLS, REACH, transport
 
 KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
+TEMPORARIES = 32  # blocks alive at once, at most
 OLDEST_CUPY = (14, 2)  # older ones raise without a driver, or do not keep what they compiled
 
 
 class NumpyKernels:
-    """The reference twins, as the backend that every machine has."""
+    """The reference twins, as the backend that every machine has. real : type of its densities"""
 
     name = "numpy"
-    has_lines = True
+    has_lines = on_host = True
 
     moments = staticmethod(moments)
     pair_forward = staticmethod(pair_forward)
@@ -44,10 +46,15 @@ class NumpyKernels:
     thermal_outflow = staticmethod(thermal_outflow)
     thermal_dissipation = staticmethod(thermal_dissipation)
 
-    def __init__(self) -> None:
+    def __init__(self, real: Real = "float64") -> None:
+        self.real = real
         # Freed at once, which teaches malloc to keep that much: else blocks of a step may go back
         # to the system at their end, and come again page by page, at a fifth of the step.
         np.empty(KEPT_FREE, np.uint8)
+
+    def typed(self, real: Real) -> NumpyKernels:
+        """The same for densities of a type."""
+        return NumpyKernels(real)
 
     def array(self, values: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:
         """The values themselves, contiguous."""
@@ -61,14 +68,21 @@ class NumpyKernels:
         """Bytes of the machine's memory."""
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
+    def held(self, shape: tuple[int, ...], scheme: Scheme, noise: bool) -> int:
+        """Bytes that kernels take: temporaries of blocks and slabs."""
+        directions, slab = prod(shape[:-1]), prod(shape) // shape[1] * (len(shape) - 2) * 2
+        block = max(BLOCK_CELLS, prod(shape[2:]), directions if noise else 0)
+        slabs = (3 * REACH[scheme] + 3) * slab * np.dtype(self.real).itemsize
+        return 8 * TEMPORARIES * block + slabs
 
-def select(backend: str) -> Kernels:
-    """The kernels of a backend: "numpy", "cuda" or "auto".
+
+def select(backend: str, real: Real = "float64") -> Kernels:
+    """The kernels of a backend: "numpy", "cuda" or "auto", for densities of that type.
 
     Raises InputError where a GPU is asked for and none can be used.
     """
     if backend in ("auto", "numpy"):
-        return NumpyKernels()
+        return NumpyKernels(real)
     there, found = probe_cuda()
     if not there:
         raise InputError(
@@ -76,7 +90,7 @@ def select(backend: str) -> Kernels:
         )
     from .cuda import CudaKernels, cupy_device
 
-    return CudaKernels(cupy_device(import_module("cupy")))
+    return CudaKernels(cupy_device(import_module("cupy")), real)
 
 
 def probe_cuda() -> tuple[bool, str]:
