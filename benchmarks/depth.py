@@ -23,8 +23,8 @@ from time import perf_counter, process_time
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from throughput import machine
 
+from bnflow.benchmarks.throughput import machine
 from bnflow.depth import LayerSpec, simulate
 
 

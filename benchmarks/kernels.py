@@ -46,12 +46,12 @@ from bnflow.benchmarks.peers import PEERS, Clouds, Pair
 from bnflow.benchmarks.steps import Size
 from bnflow.benchmarks.throughput import Case, Timing, machine, measure, row_of, write_rows
 from bnflow.kernels import Kernels, select
-from bnflow.kernels.contract import Scheme
+from bnflow.kernels.contract import Real, Scheme
 from bnflow.kernels.cuda import CudaKernels
 from bnflow.kernels.errors import InputError
 
 ROUNDS = 5
-DTYPES = ("float32", "float64")
+DTYPES: tuple[Real, ...] = ("float32", "float64")
 DRIVER = Path("/proc/driver/nvidia/version")
 PEERS_COME_IN = ("jax", "numba", "pykeops", "torch")
 
@@ -143,7 +143,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure and print; InputError where the backend or the type is not there."""
+    """Measure and print; InputError where the backend is not there."""
     kernels = select(arguments.backend)
     on_gpu = isinstance(kernels, CudaKernels)
     sizes = QUICK if arguments.quick else GPU if on_gpu else HOST
@@ -153,21 +153,12 @@ def run(arguments: argparse.Namespace) -> None:
     print("\n".join(f"{name:<14}{value}" for name, value in about.items()))
     try:
         with threadpool_limits(limits=1):
-            for each, dtype in [(typed(kernels, dtype), dtype) for dtype in dtypes]:
+            for each, dtype in [(kernels.typed(dtype), dtype) for dtype in dtypes]:
                 for row in measured(each, dtype, sizes):
                     rows.append(row)
     finally:  # what was measured is kept, whatever comes after it
         if arguments.csv is not None and rows:
             write_rows(arguments.csv, rows, about)
-
-
-def typed(kernels: Kernels, dtype: str) -> Kernels:
-    """The kernels for densities of a type."""
-    if isinstance(kernels, CudaKernels):
-        return CudaKernels(kernels.device, "float32" if dtype == "float32" else "float64")
-    if dtype == "float32":
-        raise InputError('--dtype float32: NumPy computes in "float64"; --backend cuda has both')
-    return kernels
 
 
 def described(kernels: Kernels) -> dict[str, object]:

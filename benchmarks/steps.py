@@ -100,7 +100,7 @@ class Step:
 
 
 def session(kernels: Kernels, size: Size, dtype: str) -> Session:
-    """A run on these kernels; InputError where they have no such type."""
+    """A run on these kernels, of their type."""
     config = load_config(size.settings(dtype))
     problem, solver = Problem.from_config(config, None, kernels.memory()), config.solver
     assert solver.coordinates != "ellipsoid"

@@ -37,6 +37,10 @@ class Header:
     config_toml: str
     provenance: Mapping[str, Any]
 
+    def stored_type(self, name: str) -> np.dtype[Any]:
+        """Of the numbers of a field: a density has the run's, all else 64 bits."""
+        return np.dtype(self.provenance.get("dtype", "float64") if name == "rho" else "float64")
+
     def updated(self, **entries: Any) -> Header:
         """The same with provenance entries added or changed."""
         return replace(self, provenance={**self.provenance, **entries})

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 from ..kernels.errors import Notice, NumericalFailure
 from ..pde.frame import AnyLayout, Frame
 from ..pde.network.table import Table
+from ..pde.precision import describe, measured
 from ..pde.session import AnySession
 from ..pde.stepping.loop import Report
 from .halt import Halt
@@ -59,6 +60,7 @@ class Job:
         self.callback, self.interrupt, self.halt = callback, interrupt, halt or Halt()
         self.text = session.config.to_toml()
         self._writer: Writer | None = None
+        self._precision: dict[str, Any] | None = None
 
     def run(self, out: Path | None, resume: bool) -> Run:
         """In memory where there is no folder."""
@@ -67,6 +69,7 @@ class Job:
     def in_memory(self) -> Run:
         """Solve, and keep every frame but for its restart state."""
         frames: list[Frame] = []
+        made = self._measured()
         driver = self.session.driver(report=self._tell)
         layout, status = self._layout(driver), "complete"
         try:
@@ -82,7 +85,7 @@ class Job:
             status = "stopped"
             _tell_interruption(frames[-1].time, "the run ends there")
         status = "stopped" if driver.halted else status
-        return Run.from_frames(layout, frames, self.text, self._provenance(), status)
+        return Run.from_frames(layout, frames, self.text, made, status)
 
     def on_disk(self, out: Path, resume: bool) -> Run:
         """Solve into a folder, or go on with the run that is there."""
@@ -98,11 +101,10 @@ class Job:
         return Run.from_directory(store.path)
 
     def _opened(self, out: Path, resume: bool) -> tuple[Store, Any, int]:
-        provenance = self._provenance()
         selection = Selection.of(self.session.config)
         if resume:
             store = Store.reopen(
-                out, config_toml=self.text, provenance=provenance, selection=selection
+                out, config_toml=self.text, provenance=self._provenance(), selection=selection
             )
             try:
                 restart = store.last_restart()
@@ -112,6 +114,7 @@ class Job:
                 raise
             driver.recall(store.interim_log)
             return store, driver, -1 if restart is None else driver.state.step
+        provenance = self._measured()
         driver = self.session.driver(report=self._tell)
         layout = self._layout(driver)
         store = Store.create(
@@ -150,7 +153,7 @@ class Job:
         try:
             if self.progress is not None:
                 end = self.session.config.time.end
-                self.progress.start(self.session.describe(), driver.state.time, end)
+                self.progress.start(self._text(), driver.state.time, end)
             with self.halt.listening():
                 yield
         finally:
@@ -182,6 +185,18 @@ class Job:
     def _called_back(self, frame: Frame) -> None:
         if self.callback is not None and not frame.interim:
             self.callback(frame)
+
+    def _text(self) -> str:
+        """What is said before the first step."""
+        told = self._precision
+        return self.session.describe() + (f"\n{describe(told)}" if told else "")
+
+    def _measured(self) -> dict[str, Any]:
+        """Of a new run, with the distance of its first steps from 64 bits where they have 32."""
+        made, found = self._provenance(), measured(self.session)
+        if found is not None:
+            self._precision = made["precision"] = found.told()
+        return made
 
     def _provenance(self) -> dict[str, Any]:
         config = self.session.config

@@ -59,22 +59,23 @@ def pack(folder: Path, path: Path) -> None:
     with atomic_h5(path, partial(_chunks, names=tuple(trajectory.fields))) as file:
         write_tables(file, header, trajectory, status, KIND)
         for name, on_a in trajectory.fields.items():
-            _make(file, name, on_a, header.layout, trajectory, gzip)
+            _make(file, name, on_a, header, trajectory, gzip)
         for row in range(len(trajectory)):
             _fill(file, row, _verified(folder, header, trajectory, row), trajectory, header.layout)
 
 
 def _make(
-    file: Any, name: str, on_a: bool, layout: AnyLayout, trajectory: Trajectory, gzip: bool
+    file: Any, name: str, on_a: bool, header: Header, trajectory: Trajectory, gzip: bool
 ) -> None:
     """The empty dataset of a field; a saved time is a chunk, or several."""
+    layout, kind = header.layout, header.stored_type(name)
     whole = field_shape(layout, name, on_a, trajectory.a_span(layout)[1])
     options: dict[str, Any] = GZIP if gzip else {}
     if len(trajectory) and np.prod(whole):
-        chunks = (1, *chunk_shape(whole, np.dtype(float).itemsize, on_a))
+        chunks = (1, *chunk_shape(whole, kind.itemsize, on_a))
         options = {**options, "chunks": chunks, "fletcher32": True}
     dataset = file.create_dataset(
-        name, (len(trajectory), *whole), np.float64, fillvalue=np.nan, **options
+        name, (len(trajectory), *whole), kind, fillvalue=np.nan, **options
     )
     attach(file, dataset, ("time", *field_dims(layout, name, len(whole))))
     describe(dataset, quantity_of(name, "field"))

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def session_of(run: Run) -> Session:
-    """The session of a run on a grid. Raises InputError where its rows are not to be had."""
+    """The session of a run on a grid, in 64 bits; InputError where its rows are not to be had."""
     given = run.given
     if given is None or (isinstance(run.config.data, FileData) and given.table is None):
         given = _given(run)
-    return Session.prepare(run.config, given)
+    return Session.prepare(run.config.replace(**{"run.dtype": "float64"}), given)
 
 
 def _given(run: Run) -> Given:

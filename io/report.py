@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..pde.precision import describe as precision
 from .schema import DIAGNOSTICS
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def summarise(run: Run) -> str:
         if "wall_time_s" in made:
             stamp.append(f"{made['wall_time_s']:.1f} s")
         lines.append(", ".join(str(item) for item in stamp if item))
+        if told := made.get("precision"):
+            lines.append(precision(told))
     table = ["".join(f"{cell:>13}" for cell in row) for row in rows(run)]
     return "\n".join([*lines, "", *table, *_flow(run)])
 

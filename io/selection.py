@@ -19,7 +19,7 @@ from ..pde.config import Config
 from ..pde.frame import AnyLayout, Array, Frame, Layout
 from .header import a_axis, a_weight
 
-ALL_BITS = 52  # of the mantissa of a float64
+ALL_BITS = 52  # of the mantissa of a float64; a float32 has 23
 TRACERS = ("tracer_direction", "tracer_a")  # always stored: they are few
 
 
@@ -83,9 +83,10 @@ def marginals(frame: Frame, layout: Layout) -> Mapping[str, Array]:
     """The laws of the directions and of the outer weights of a density."""
     rho = frame.fields["rho"]
     cells = layout.cell_volume.ravel()
+    panels = zip(cells.reshape(len(rho), -1), rho, strict=True)
     return {
-        "marginal": rho @ a_weight(layout, frame.a_cells),
-        "a_law": cells @ rho.reshape(len(cells), -1),
+        "marginal": _over_a(rho, a_weight(layout, frame.a_cells)),
+        "a_law": sum(v @ panel.reshape(len(v), -1) for v, panel in panels),
     }
 
 
@@ -93,7 +94,13 @@ def moments(frame: Frame, layout: Layout) -> Mapping[str, Array]:
     """The moments of the outer weights of a density, direction by direction."""
     rho, count = frame.fields["rho"], frame.a_cells
     a, weight = a_axis(layout, frame.a_first, count), a_weight(layout, count)
-    return {"measure": rho @ (a * weight), "second_moment": rho @ (a * a * weight)}
+    powers = {"measure": a * weight, "second_moment": a * a * weight}
+    return {name: _over_a(rho, power) for name, power in powers.items()}
+
+
+def _over_a(rho: Array, weights: Array) -> Array:
+    """(2d, n, .., n): a weighted sum over a, in 64 bits, panel by panel."""
+    return np.stack([panel @ weights for panel in rho])
 
 
 def rounded(values: Array, bits: int) -> Array:
@@ -103,10 +110,10 @@ def rounded(values: Array, bits: int) -> Array:
     [1.0, 1.0, 1.5, -3.5]
     """
     drop = ALL_BITS - bits
-    if not drop:
+    if bits >= np.finfo(values.dtype).nmant:
         return values
     raw = np.ascontiguousarray(values, float).view(np.uint64)
     last = (raw >> np.uint64(drop)) & np.uint64(1)
     up = raw + np.uint64((1 << (drop - 1)) - 1) + last
     near = (up & ~np.uint64((1 << drop) - 1)).view(float)
-    return np.where(np.isfinite(near), near, values)
+    return np.where(np.isfinite(near), near, values).astype(values.dtype, copy=False)

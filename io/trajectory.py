@@ -166,16 +166,18 @@ def gaps(records: Sequence[Record]) -> list[Record]:
 
 
 def digest(frame: Frame) -> str:
-    """sha256 of everything that a snapshot holds, with names and shapes."""
+    """sha256 of everything that a snapshot holds, with names and shapes; as 64-bit numbers."""
     total = hashlib.sha256()
     total.update(f"{float(frame.time)!r} {int(frame.step)} {int(frame.a_first)}".encode())
     total.update(b"interim" if frame.interim else b"")
     parts: tuple[Mapping[str, Value], ...] = (frame.fields, frame.diagnostics, frame.log)
     for part in parts:
         for name in sorted(part):
-            array = np.ascontiguousarray(part[name], float)
-            total.update(f"{name}{np.shape(part[name])}".encode())
-            total.update(array.data if array.size else b"")
+            array = np.asarray(part[name])
+            total.update(f"{name}{array.shape}".encode())
+            for piece in array if array.ndim > 1 else (array,):  # no copy of the whole
+                numbers = np.ascontiguousarray(piece, float)
+                total.update(numbers.data if numbers.size else b"")
     return total.hexdigest()
 
 

@@ -30,7 +30,7 @@ import h5py
 import numpy as np
 
 from ..kernels.errors import Notice
-from ..pde.frame import AnyLayout, Array
+from ..pde.frame import Array
 from .header import Header, field_dims, field_shape, lives_on_a, read_header, write_header
 from .netcdf import attach, by_role, describe, dimension, read_strings, variable, write_strings
 from .safefile import atomic_h5, reading_h5
@@ -48,7 +48,7 @@ def write_view(path: Path, header: Header, trajectory: Trajectory, status: str) 
     with atomic_h5(path) as file:
         write_tables(file, header, trajectory, status, "trajectory")
         for name, on_a in trajectory.fields.items():
-            _refer(file, name, on_a, header.layout, trajectory)
+            _refer(file, name, on_a, header, trajectory)
 
 
 def write_tables(file: Any, header: Header, trajectory: Trajectory, status: str, kind: str) -> None:
@@ -95,18 +95,19 @@ def _add(total: Any, name: str, value: Any) -> None:
         total.update(f"{name} {array.shape}".encode() + array.tobytes())
 
 
-def _refer(file: Any, name: str, on_a: bool, layout: AnyLayout, trajectory: Trajectory) -> None:
+def _refer(file: Any, name: str, on_a: bool, header: Header, trajectory: Trajectory) -> None:
     """Make the field `name` a virtual dataset over the snapshots."""
+    layout, kind = header.layout, header.stored_type(name)
     first, count = trajectory.a_span(layout)
     whole = field_shape(layout, name, on_a, count)
-    virtual = h5py.VirtualLayout((len(trajectory), *whole), np.float64)
+    virtual = h5py.VirtualLayout((len(trajectory), *whole), kind)
     for row, source in enumerate(trajectory.source):
         if not trajectory.has(name)[row]:
             continue
         start, length = int(trajectory.a_first[row]) - first, int(trajectory.a_count[row])
         where = (row, ..., slice(start, start + length)) if on_a else (row, ...)
         shape = field_shape(layout, name, on_a, length)
-        virtual[where] = h5py.VirtualSource(source, name, shape, np.float64)
+        virtual[where] = h5py.VirtualSource(source, name, shape, kind)
     dataset = file.create_virtual_dataset(name, virtual, fillvalue=np.nan)
     attach(file, dataset, ("time", *field_dims(layout, name, len(whole))))
     describe(dataset, quantity_of(name, "field"))

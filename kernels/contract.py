@@ -3,7 +3,8 @@
 Arrays are C-contiguous float64 of the backend's own namespace; the callers in `pde` treat them as
 opaque, by operators and NumPy's functions, which lead to that namespace, and `array` and `host`. A
 backend is one object that satisfies `Kernels`; the NumPy twins in `reference/` are the definition
-of each function. Layout of a density: (2d, n, .., n, n_a), a contiguous.
+of each function. Layout of a density: (2d, n, .., n, n_a), a contiguous, of the backend's type
+`real`; transport takes one of either type.
 
     d      dimension of the inputs; the directions are 2d panels of n^(d-1) cells
     slabs  (2d, d-1, 2, n, .., n, ..) - one layer of cells beside every panel edge:
@@ -26,6 +27,7 @@ from .reference.activations import Remainder
 
 Array = NDArray[Any]
 Scheme = Literal["upwind", "muscl", "weno"]
+Real = Literal["float64", "float32"]
 
 TIE = 2.0**-43  # far above the rounding of p.x, far below what distinguishes points and rows;
 # whitening rounds by the root of its condition number, so ties in raw data are met up to 1e4 of it
@@ -38,7 +40,8 @@ class Connectivity:
     panel, axis, side : (2d, d-1, 2) int - the neighbour of [panel, axis, side]: its panel, which of
         its axes is normal to the shared edge, and on which side of it the edge lies
     ghost_weights : (layers, n, n) - interpolation along each tangential axis from the neighbour's
-        layers, the one next to the edge first, onto the continuation of one's own coordinate lines
+        layers, the one next to the edge first, onto the continuation of one's own coordinate lines;
+        in d = 2, where an edge is a point, of no use and small
     """
 
     panel: NDArray[np.intp]
@@ -147,8 +150,14 @@ class Kernels(Protocol):
     """Everything that runs on the device."""
 
     name: str
+    real: Real  # type of a density
     has_lines: bool  # else `line_sums` raises InputError
     chunk: int  # numbers of an array that small work is gathered in: a cache's, or a device's fill
+    on_host: bool  # whether its memory is the host's
+
+    def typed(self, real: Real) -> Kernels:
+        """The same backend, in the same place, for densities of a type."""
+        ...
 
     def array(self, values: Any, dtype: DTypeLike = np.float64) -> Array:
         """Values of the host on the device, contiguous; float64 unless said. For a few constants
@@ -287,4 +296,8 @@ class Kernels(Protocol):
 
     def memory(self) -> int:
         """Bytes of memory that the device has, in all."""
+        ...
+
+    def held(self, shape: tuple[int, ...], scheme: Scheme, noise: bool) -> int:
+        """Bytes that kernels keep or take, beside their arguments, for a density of that shape."""
         ...

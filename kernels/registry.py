@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .contract import Kernels
+from .contract import Kernels, Real, Scheme
 from .errors import InputError
 from .meter import peak_bytes, seconds
 from .reference.activations import Remainder
@@ -24,18 +25,19 @@ from .reference.interaction import pair_backward, pair_forward
 from .reference.lines import LineSums
 from .reference.moments import moments
 from .reference.roots import cholesky
-from .reference.transport import transport
+from .reference.transport import BLOCK_CELLS, REACH, transport
 
-KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
 BACKENDS = ("auto", "numpy", "cuda")
+KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
+TEMPORARIES = 32  # blocks alive at once, at most
 OLDEST_CUPY = (14, 2)  # older ones raise without a driver, or do not keep what they compiled
 
 
 class NumpyKernels:
-    """The reference twins, as the backend that every machine has."""
+    """The reference twins, as the backend that every machine has. real : type of its densities"""
 
     name = "numpy"
-    has_lines = True
+    has_lines = on_host = True
     chunk = 1 << 14  # 128 KiB: the few arrays of a layer stay in cache
 
     moments = staticmethod(moments)
@@ -52,10 +54,15 @@ class NumpyKernels:
     peak_bytes = staticmethod(peak_bytes)
     cholesky = staticmethod(cholesky)
 
-    def __init__(self) -> None:
+    def __init__(self, real: Real = "float64") -> None:
+        self.real = real
         # Freed at once, which teaches malloc to keep that much: else blocks of a step may go back
         # to the system at their end, and come again page by page, at a fifth of the step.
         np.empty(KEPT_FREE, np.uint8)
+
+    def typed(self, real: Real) -> NumpyKernels:
+        """The same for densities of a type."""
+        return NumpyKernels(real)
 
     def array(self, values: Any, dtype: DTypeLike = np.float64) -> NDArray[Any]:
         """The values themselves, contiguous."""
@@ -77,16 +84,23 @@ class NumpyKernels:
         """Bytes of the machine's memory."""
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
+    def held(self, shape: tuple[int, ...], scheme: Scheme, noise: bool) -> int:
+        """Bytes that kernels take: temporaries of blocks and slabs."""
+        directions, slab = prod(shape[:-1]), prod(shape) // shape[1] * (len(shape) - 2) * 2
+        block = max(BLOCK_CELLS, prod(shape[2:]), directions if noise else 0)
+        slabs = (3 * REACH[scheme] + 3) * slab * np.dtype(self.real).itemsize
+        return 8 * TEMPORARIES * block + slabs
 
-def select(backend: str) -> Kernels:
-    """The kernels of a backend: "numpy", "cuda" or "auto".
+
+def select(backend: str, real: Real = "float64") -> Kernels:
+    """The kernels of a backend: "numpy", "cuda" or "auto", for densities of that type.
 
     Raises InputError for another name, and where a GPU is asked for and none can be used.
     """
     if backend not in BACKENDS:
         raise InputError(f'backend = "{backend}" must be auto, numpy or cuda; give "auto"')
     if backend in ("auto", "numpy"):
-        return NumpyKernels()
+        return NumpyKernels(real)
     there, found = probe_cuda()
     if not there:
         raise InputError(
@@ -94,7 +108,7 @@ def select(backend: str) -> Kernels:
         )
     from .cuda import CudaKernels, cupy_device
 
-    return CudaKernels(cupy_device(import_module("cupy")))
+    return CudaKernels(cupy_device(import_module("cupy")), real)
 
 
 def probe_cuda() -> tuple[bool, str]:

@@ -20,6 +20,7 @@ Source: Ma and Ying, arXiv 2110.08725 (dissipation along the flow).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,12 +32,12 @@ from .density.state import State
 from .geometry.axis import CellAxis
 from .network.data import Population
 from .problem import Rates
+from .rounding import ROUNDING
 from .stepping.loop import balance_defect
 
 Array = NDArray[np.float64]
 
 NARROW = 0.73  # neighbours / (2 x centre) of a Gaussian ridge of three cells' width at half height
-ROUNDING = 1e-12  # of the energy: a smaller fall is noise
 TRACE_MASS = 1e-9  # of the mass: less than this in a column of a does not count as reached
 
 
@@ -113,10 +114,10 @@ def certificate(flow: Flow, state: State, field: Field, moments: Array) -> tuple
     A is that of the teacher, where the network can represent it; else the network's own.
     """
     sizes = flow.kernels.array(np.abs(state.axis.values))
-    own = np.einsum("...i,i->...", state.rho, sizes) * state.axis.weight
     size = flow.problem.teacher_size
     if size is None:
-        size = float((own * flow.cell_volume).sum())
+        own = np.stack([cells @ sizes for cells in panels(state.rho)])
+        size = float((own * flow.cell_volume).sum() * state.axis.weight)
     aligned = float((field.h * moments[1] * flow.cell_volume).sum())
     return aligned + size * float(np.abs(field.h).max()), size
 
@@ -129,9 +130,9 @@ def free_energy(flow: Flow, state: State, field: Field, moments: Array) -> float
     return energy + tau * entropy(flow, state) if tau > 0 else energy
 
 
-def defect(state: State, energy: float) -> float:
+def defect(state: State, energy: float, noise: float = ROUNDING["float64"].noise) -> float:
     """Relative error of the integrated energy balance; NaN before the energy has fallen."""
-    return balance_defect(state.start_energy, energy, state.dissipated)
+    return balance_defect(state.start_energy, energy, state.dissipated, noise)
 
 
 def wall_mass(flow: Flow, state: State) -> tuple[float, float]:
@@ -144,8 +145,8 @@ def wall_mass(flow: Flow, state: State) -> tuple[float, float]:
 def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, float | Array]:
     """Every diagnostic of a saved time, by name; NaN where one is not defined."""
     cell_mass = flow.cell_volume * moments
-    along = flow.cell_volume.ravel() @ state.rho.reshape(-1, state.axis.count) * state.axis.weight
-    reached = np.abs(state.axis.values[flow.kernels.host(along) > TRACE_MASS])
+    along = flow.kernels.host(_along_a(flow, state)) * state.axis.weight
+    reached = np.abs(state.axis.values[along > TRACE_MASS])
     known = isinstance(flow.problem.data, Population)
     v = flow.whitened.reshape(-1, flow.problem.dimension)
     energy = free_energy(flow, state, field, moments)
@@ -160,7 +161,7 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
         "mass": float(cell_mass[0].sum()),
         "min_density": float(state.rho.min()),
         "dissipation": driving.dissipation,
-        "dissipation_defect": defect(state, energy),
+        "dissipation_defect": defect(state, energy, flow.rounding.noise),
         "stationarity": driving.stationarity,
         "certificate": bound,
         "certificate_size": size,
@@ -180,11 +181,31 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     return values
 
 
+def _along_a(flow: Flow, state: State) -> Array:
+    """(n_a,): integral over the directions."""
+    parts = [
+        np.tensordot(volume, cells, volume.ndim)
+        for volume, cells in zip(flow.cell_volume, panels(state.rho), strict=True)
+    ]
+    total: Array = np.stack(parts).sum(axis=0)
+    return total
+
+
 def entropy(flow: Flow, state: State) -> float:
     """int rho log rho dvol_g da (0 log 0 = 0)."""
-    log = np.log(np.where(state.rho > 0, state.rho, 1.0))
-    per_direction = np.einsum("...i,...i->...", state.rho, log) * state.axis.weight
-    return float((per_direction * flow.cell_volume).sum())
+    per_direction = np.stack([_entropies(cells) for cells in panels(state.rho)])
+    return float((per_direction * flow.cell_volume).sum() * state.axis.weight)
+
+
+def _entropies(cells: Array) -> Array:
+    log = np.log(np.where(cells > 0, cells, 1.0))
+    sums: Array = np.einsum("...i,...i->...", cells, log)
+    return sums
+
+
+def panels(rho: Array) -> Iterator[Array]:
+    """A density panel by panel, in 64 bits: no temporary of the whole, no sum in 32 bits."""
+    return (panel.astype(np.float64, copy=False) for panel in rho)
 
 
 def unresolved_mass(flow: Flow, state: State) -> float:
@@ -192,13 +213,18 @@ def unresolved_mass(flow: Flow, state: State) -> float:
 
     Cells next to a panel edge or a wall are judged along the other axes alone.
     """
-    rho = state.rho
-    axes = list(range(1, rho.ndim - 1)) + ([rho.ndim - 1] if state.axis.cell_width else [])
-    narrow = np.zeros_like(rho, bool)
+    axes = list(range(state.rho.ndim - 2)) + ([-1] if state.axis.cell_width else [])
+    mass = np.stack([_in_ridges(cells, axes) for cells in panels(state.rho)])
+    return float((mass * flow.cell_volume).sum() * state.axis.weight)
+
+
+def _in_ridges(cells: Array, axes: Sequence[int]) -> Array:
+    """Sum over a of the cells of a panel that stand out."""
+    narrow = np.zeros_like(cells, bool)
     for axis in axes:
-        lines, marks = np.moveaxis(rho, axis, 0), np.moveaxis(narrow, axis, 0)
+        lines, marks = np.moveaxis(cells, axis, 0), np.moveaxis(narrow, axis, 0)
         low, centre, high = lines[:-2], lines[1:-1], lines[2:]
         ridge = (centre > low) & (centre > high) & (low + high < 2 * NARROW * centre)
         marks[1:-1] |= ridge
-    mass = np.where(narrow, rho, 0.0).sum(axis=-1) * state.axis.weight
-    return float((mass * flow.cell_volume).sum())
+    sums: Array = np.where(narrow, cells, 0.0).sum(axis=-1)
+    return sums

@@ -10,22 +10,23 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import Kernels, Velocity, select
-from ..kernels.errors import InputError, Notice
+from ..kernels.errors import Notice
 from .config import Config
 from .config.text import size
-from .density.flow import Flow, fields_held
+from .density.flow import Flow
 from .density.potential import check_noise
 from .density.state import State
 from .density.tracers import Tracers
 from .frame import AnyLayout, Layout
 from .geometry.axis import OuterAxis
 from .given import Given
+from .memory import Memory, beside, memory, refuse_too_large
 from .network.data import Samples
 from .network.interaction import SampledInteraction
 from .particles.flow import NeuronFlow
@@ -33,14 +34,15 @@ from .particles.sampling import draw, inner_law
 from .particles.session import NeuronPlan, NeuronSession
 from .particles.session import plan as plan_neurons
 from .problem import Problem
+from .rounding import MEASURED
 from .stepping.control import StepControl
 from .stepping.driver import Driver
 from .stepping.loop import Loop, Report
 
 __all__ = ["AnyPlan", "AnySession", "NeuronPlan", "Plan", "Session", "plan", "plan_of", "prepare"]
 
+D = TypeVar("D", bound=Driver)
 MANY_STEPS = 50_000  # beyond which a stiff grid is told
-DIRECTION_NUMBERS = 8  # numbers kept a direction, in units of d^2: gradients, faces, weights
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,23 @@ class Session:
     @classmethod
     def prepare(cls, config: Config, given: Given | None = None) -> Session:
         """Build problem and grid. Raises InputError for what cannot be run."""
-        kernels = select(config.run.backend)
+        kernels = select(config.run.backend, config.run.dtype)
         problem = Problem.from_config(config, given, kernels.memory())
         solver = config.solver
         assert solver.coordinates != "ellipsoid"  # of particles, as the config has checked
-        _refuse_too_large(config, problem, kernels.memory())
+        refuse_too_large(config, problem, memory(config, problem, kernels))
         flow = Flow(
             problem, solver.cells, solver.scheme, kernels, solver.coordinates, solver.interaction
         )
-        return cls(config, problem, flow)
+        made = cls(config, problem, flow)
+        refuse_too_large(config, problem, made.memory)
+        return made
+
+    @property
+    def memory(self) -> Memory:
+        """What its run keeps, item by item."""
+        tables = self.flow.interaction.table_bytes
+        return memory(self.config, self.problem, self.flow.kernels, tables)
 
     def on(self, kernels: Kernels) -> Session:
         """The same run on another backend."""
@@ -70,6 +80,12 @@ class Session:
         seen, way = old.chart.coordinates, solver.interaction
         flow = Flow(self.problem, solver.cells, solver.scheme, kernels, seen, way)
         return replace(self, flow=flow)
+
+    @property
+    def control(self) -> StepControl:
+        """What bounds its steps."""
+        config = self.config
+        return StepControl(config.time.cfl, config.solver.tolerance, self.flow.rounding.room)
 
     def initial_state(self) -> State:
         """The initial law on the grid."""
@@ -98,23 +114,29 @@ class Session:
         report: Callable[[Report], None] | None = None,
     ) -> Driver:
         """A driver at the start, or at a stored state."""
-        config = self.config
         array = self.flow.kernels.array
         state = self.initial_state() if restart is None else State.unpacked(restart, array)
-        driver = Driver(
+        driver = self.driven(Driver, state, report)
+        if restart is None:
+            check_noise(self.problem, driver.field.h, state.axis, self.flow.kernels.real)
+            _tell_stiff(self, driver.field.velocity, state.axis)
+        return driver
+
+    def driven(
+        self, kind: type[D], state: State, report: Callable[[Report], None] | None = None
+    ) -> D:
+        """A driver of a kind, at a state."""
+        config = self.config
+        return kind(
             self.flow,
             state,
-            StepControl(config.time.cfl, config.solver.tolerance),
+            self.control,
             config.time.saves(),
             extend=config.solver.a_range == "auto",
             stop_risk=config.time.stop.risk,
             report=report,
             stabilise=config.solver.diffusion == "auto",
         )
-        if restart is None:
-            check_noise(self.problem, driver.field.h, state.axis)
-            _tell_stiff(self, driver.field.velocity, state.axis)
-        return driver
 
     def layout(self, state: State) -> Layout:
         """The coordinates of the run's fields, for a state at the start."""
@@ -152,58 +174,43 @@ class Session:
         )
 
 
-def _refuse_too_large(config: Config, problem: Problem, memory: int) -> None:
-    """Say before the grid is allocated that it does not fit."""
-    solver, d = config.solver, problem.dimension
-    listed = problem.outer_law.atoms is not None and not problem.trains_outer
-    a_cells = len(problem.outer_law.atoms or ()) if listed else solver.a_cells
-    directions = 2 * d * solver.cells ** (d - 1)
-    held = fields_held(solver.scheme, not problem.temperature.zero) * a_cells
-    needed = 8 * directions * (held + DIRECTION_NUMBERS * d * d)
-    if isinstance(problem.data, Samples):
-        needed += 8 * (d + 3) * len(problem.data.inputs)
-    if needed > memory:
-        raise InputError(
-            f"solver.cells = {solver.cells}, a_cells = {a_cells} in d = {d}: "
-            f"{directions:,} directions need {size(needed)}, and there are {size(memory)}; "
-            "give fewer cells"
-        )
-
-
 @dataclass(frozen=True)
 class Plan:
     """What a run will take.
 
-    directions, a_cells : the grid; field_bytes : of one density; fields : densities in memory
+    directions, a_cells : the grid; field_bytes : of one density; memory : of all, item by item
     pairs : (direction, row) pairs a step, 0 without rows; steps : at the first step's length; an
     estimate, as a grows; bound : what bounds that length; by_lines : pairs are of line and row
-    table_bytes : that the sums of the interaction keep
+    beside : bytes while the first steps are taken in 64 bits too; 0 where all of them are
     """
 
     description: str
     directions: int
     a_cells: int
     field_bytes: int
-    fields: int
+    memory: Memory
     pairs: int
     steps: int
     saves: int
     bound: str = "the start"
     by_lines: bool = False
-    table_bytes: int = 0
+    beside: int = 0
 
     def lines(self) -> list[str]:
         """The plan for people."""
         cells = self.directions * self.a_cells
-        tables = f", {size(self.table_bytes)} of tables for the sums" if self.table_bytes else ""
         lines = [
             self.description,
             f"cells      {self.directions:,} directions x {self.a_cells} of a = {cells:,}",
-            f"memory     {size(self.fields * self.field_bytes + self.table_bytes)} "
-            f"({self.fields} densities of {size(self.field_bytes)}{tables})",
+            *self.memory.lines(),
             f"disk       {size(self.saves * self.field_bytes)} for {self.saves} saved times",
             f"steps      about {self.steps:,}, at the length that {self.bound} allows",
         ]
+        if self.beside:
+            lines.append(
+                f"precision  measured at the start: {MEASURED} steps in float32 and in float64, "
+                f"{size(self.beside)}"
+            )
         if self.pairs:
             met = "line" if self.by_lines else "direction"
             lines.insert(2, f"pairs      {self.pairs:,} of {met} and row a step")
@@ -278,20 +285,20 @@ def plan(session: Session) -> Plan:
         directions,
         state.axis.count,
         int(state.rho.nbytes),
-        fields_held(flow.scheme, not flow.problem.temperature.zero),
+        session.memory,
         rows * (along or directions // 2),
         max(1, math.ceil(config.time.end / dt)),
         len(config.time.saves()),
         bound,
         along > 0,
-        interaction.table_bytes,
+        0 if flow.kernels.real == "float64" else beside(config, session.problem, session.memory),
     )
 
 
 def _first_length(session: Session, velocity: Velocity, axis: OuterAxis) -> tuple[float, str]:
     """The longest step at the start, and what bounds it."""
     flow, config, temperature = session.flow, session.config, session.problem.temperature
-    control, rate = StepControl(config.time.cfl, config.solver.tolerance), flow.rate(velocity, axis)
+    control, rate = session.control, flow.rate(velocity, axis)
     if temperature.zero:
         return control.stable(rate), "the start"
     limit = control.stabilised if config.solver.diffusion == "auto" else control.damped

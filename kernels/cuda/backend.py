@@ -8,31 +8,29 @@ Not yet done here: sums along lines, and ties in pair sums, which go by the roun
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..contract import Array, Connectivity, Lines, LineSums, Scheme, Stencil, Velocity
+from ..contract import Array, Connectivity, Lines, LineSums, Real, Scheme, Stencil, Velocity
 from ..errors import InputError
 from ..meter import Call
 from ..reference.activations import Remainder
 from ..reference.roots import LEAST_PIVOT, pivots_suffice
-from . import thermal, transport
+from . import memory, thermal, transport
 from .device import Device
 from .elementwise import Elementwise
 from .grid import SCHEMES, Shape, threads, warps
 from .module import Module
 from .pairs import PairSums
 
-Real = Literal["float32", "float64"]
-
 
 class CudaKernels:
     """The kernels on a device, compiled when they are first called."""
 
     name = "cuda"
-    has_lines = False
+    has_lines = on_host = False
     chunk = 1 << 23  # 64 MiB
 
     def __init__(self, device: Device, real: Real = "float64") -> None:
@@ -41,15 +39,20 @@ class CudaKernels:
         self._remainders: dict[Remainder, Elementwise] = {}
         self._pairs: dict[tuple[Remainder, int], PairSums] = {}
 
-    def module(self, family: str, definitions: dict[str, int]) -> Module:
-        """The module of a family under definitions."""
-        key = (family, *sorted(definitions.items()))
+    def module(self, family: str, definitions: dict[str, int], real: str = "") -> Module:
+        """The module of a family under definitions, for the backend's type unless one is given."""
+        real = real or self.real
+        key = (family, real, *sorted(definitions.items()))
         if key not in self._modules:
-            self._modules[key] = Module(self.device, family, self.real, definitions)
+            self._modules[key] = Module(self.device, family, real, definitions)
         return self._modules[key]
 
     def _heat(self, dimension: int) -> Module:
         return self.module("heat", {"DIMENSION": dimension})
+
+    def typed(self, real: Real) -> CudaKernels:
+        """The same device, for densities of a type."""
+        return CudaKernels(self.device, real)
 
     def array(self, values: Any, dtype: DTypeLike = np.float64) -> Array:
         """Values of the host on the device, contiguous; float64 unless said."""
@@ -77,6 +80,10 @@ class CudaKernels:
     def memory(self) -> int:
         """Bytes of memory that the device has, in all."""
         return self.device.memory()
+
+    def held(self, shape: tuple[int, ...], scheme: Scheme, noise: bool) -> int:
+        """Bytes that kernels keep beside their arguments."""
+        return memory.held(shape, self.real, scheme, noise)
 
     def moments(self, rho: Array, a_values: Array, a_weight: float) -> Array:
         """(3, 2d, n, .., n): moments of order 0, 1 and 2 over a."""
@@ -193,7 +200,7 @@ class CudaKernels:
         connectivity: Connectivity,
     ) -> None:
         """One stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
-        module = self.module("transport", transport.definitions(rho, scheme))
+        module = self.module("transport", transport.definitions(rho, scheme), rho.dtype.name)
         grid = (volume, a_values, a_width, scheme, connectivity)
         transport.transport(module, out, rho, base, weights, dt, velocity, *grid)
 

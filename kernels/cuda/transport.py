@@ -107,7 +107,8 @@ def march(shape: Shape, pack: int) -> tuple[int, tuple[int, int, int], tuple[int
 
 def per_volume(device: Device, volume: Any, real: Any) -> Any:
     """(directions,): one over the volume of every direction's cell."""
-    return device.derived("volume", volume, lambda: device.array(1.0 / volume, real).reshape(-1))
+    made = f"volume {np.dtype(real).name}"
+    return device.derived(made, volume, lambda: device.array(1.0 / volume, real).reshape(-1))
 
 
 def packed(count: int, real: str) -> int:

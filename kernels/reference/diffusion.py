@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ..contract import Connectivity, Heat, Scheme, Stencil, Velocity
 from .halo import edge_layer, exchange, ghost_layer
-from .outer import VACUUM, bounded, outer_flux, outer_speed
+from .outer import bounded, logarithm, outer_flux, outer_speed, vacuum
 from .transport import BLOCK_CELLS, REACH, STATES, carry, combine, flush_subnormal
 
 Array = NDArray[np.float64]
@@ -121,20 +121,20 @@ def thermal_dissipation(
     count as that.
     """
     heat = _heat(velocity)
-    total, least = np.zeros(rho.shape[:-1]), max(TRACE * float(rho.max()), VACUUM)
+    total, least = np.zeros(rho.shape[:-1]), max(TRACE * float(rho.max()), vacuum(rho))
     for part in _parts(rho):
         if not len(velocity.faces):
             break
         cells = np.ascontiguousarray(rho[..., part])
-        mu = heat.temperature * np.log(np.maximum(cells, least))
+        mu = heat.temperature * logarithm(cells, least)
         mu += heat.h[..., None] * a_values[part]
         slope = _gradient(mu, stencil.speed, connectivity)
         total += np.einsum("...i,c...i,c...i->...", cells, slope, slope)
     if velocity.outer is not None and a_width is not None:
         columns, flat = _columns(rho), total.reshape(-1)
         for rows in _row_blocks(rho):
-            cells, h = columns[rows], heat.h.ravel()[rows, None]
-            mu = heat.temperature * np.log(np.maximum(cells, least))
+            cells, h = np.asarray(columns[rows], float), heat.h.ravel()[rows, None]
+            mu = heat.temperature * logarithm(cells, least)
             mu += (h + 0.5 * velocity.ridge * a_values) * a_values
             slope = np.diff(mu, axis=1) / a_width
             between = _between(np.maximum(cells, least))
@@ -172,7 +172,7 @@ def _speeds(
 ) -> list[Array]:
     """u[mu], bounded, on the faces of every axis."""
     tau = _heat(velocity).temperature
-    speeds = _normal_speeds(tau * np.log(np.maximum(cells, VACUUM)), connectivity, stencil)
+    speeds = _normal_speeds(tau * logarithm(cells, vacuum(cells)), connectivity, stencil)
     for speed, unit, compact in zip(speeds, drift, stencil.compact, strict=True):
         carried = unit * a_values
         speed += carried

@@ -35,7 +35,8 @@ def ghost_layer(rho: Array, axes: int, connectivity: Connectivity, depth: int = 
     negative interpolants are cut (they serve reconstructions, never a flux).
     """
     ghosts = exchange(edge_layer(rho, depth, axes), connectivity)
+    weights = connectivity.ghost_weights[depth].T.astype(rho.dtype, copy=False)
     for tangential in range(3, 3 + axes - 1):
-        moved = np.moveaxis(ghosts, tangential, -1) @ connectivity.ghost_weights[depth].T
+        moved = np.moveaxis(ghosts, tangential, -1) @ weights
         ghosts = np.moveaxis(moved, -1, tangential)
     return np.maximum(ghosts, 0.0)

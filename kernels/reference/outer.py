@@ -19,17 +19,29 @@ from .weno import weno_states
 
 Array = NDArray[np.float64]
 
-VACUUM = 1e-290  # densities below count as this in a logarithm
+VACUUM = {8: 1e-290, 4: 1e-30}  # by bytes of a number: below, no relative precision is left
+
+
+def vacuum(rho: Array) -> float:
+    """Densities below it count as it in a logarithm, and as 0 after a stage."""
+    return VACUUM[rho.dtype.itemsize]
+
+
+def logarithm(rho: Array, least: float) -> Array:
+    """log rho in 64 bits, of at least `least`: its differences have none to lose."""
+    return np.asarray(np.log(np.maximum(rho, least), dtype=np.float64))
 
 
 def outer_speed(velocity: Velocity, outer: Array, rho: Array, a_values: Array) -> Array:
     """da/dt on the faces; outer (rows,), the part of the velocity that is one a column."""
     faces = 0.5 * (a_values[:-1] + a_values[1:])
     drift: Array = outer[:, None] - velocity.outer_rate * velocity.ridge * faces
+    drift = drift.astype(rho.dtype, copy=False)
     if velocity.heat is None:
         return drift
-    per_difference = velocity.outer_rate * velocity.heat.temperature / (a_values[1] - a_values[0])
-    speed = drift - per_difference * np.diff(np.log(np.maximum(rho, VACUUM)), axis=1)
+    width = float(a_values[1] - a_values[0])
+    per_difference = velocity.outer_rate * velocity.heat.temperature / width
+    speed = drift - per_difference * np.diff(logarithm(rho, vacuum(rho)), axis=1)
     return bounded(speed, np.abs(drift) + 2.0 * per_difference)
 
 

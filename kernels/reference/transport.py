@@ -8,7 +8,8 @@ MC-limited slope (`muscl`), or a limited WENO value (`weno`). On a panel edge ea
 own inside state, so both see one flux and the mass is kept to rounding. Along a the departures from
 the cells' values are balanced (see `limiter`); the walls are closed, and beyond them is nothing.
 
-Work goes in blocks of rows that stay in cache; no temporary is larger than a block.
+Work goes in blocks of rows that stay in cache; no temporary is larger than a block. It is in the
+type of the density; what is known per direction, and sums over cells, are in 64 bits.
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ from numpy.typing import NDArray
 from ..contract import Connectivity, Scheme, Velocity
 from .halo import edge_layer, exchange, ghost_layer
 from .limiter import balanced, balanced_half_slopes, mc_states
-from .outer import outer_flux, outer_speed
+from .outer import outer_flux, outer_speed, vacuum
 from .weno import weno_states
 
 Array = NDArray[np.float64]
 
 BLOCK_CELLS = 32_768  # 256 KiB a temporary
-SUBNORMAL = 1e-290  # far tails decay into numbers without relative precision
 REACH: dict[Scheme, int] = {"upwind": 0, "muscl": 1, "weno": 2}  # neighbours that a state reads
 STATES: dict[Scheme, Callable[[Array, int], tuple[Array, Array]]] = {
     "upwind": lambda cells, axis: (cells, cells),
@@ -52,12 +52,13 @@ def transport(
 ) -> None:
     """One Runge-Kutta stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
     slabs = _Slabs.of(rho, len(velocity.faces), scheme, connectivity)
+    all_faces, own_a, volume = _as(rho, *velocity.faces), *_as(rho, a_values, volume)
     for panels, rows in _blocks(rho.shape):
         part = rho[panels, rows]
-        change = np.zeros(part.shape)
-        for axis, faces in enumerate(velocity.faces):
+        change = np.zeros_like(part)
+        for axis, faces in enumerate(all_faces):
             lines = _Lines.through(rho, panels, rows, axis, slabs, scheme)
-            flux = _upwind(*lines.face_states(), lines.own(faces, panels, rows), a_values)
+            flux = _upwind(*lines.face_states(), lines.own(faces, panels, rows), own_a)
             along = np.moveaxis(change, 1 + axis, 1)
             along += flux[:, 1:]
             along -= flux[:, :-1]
@@ -69,7 +70,8 @@ def transport(
                 speed = outer_speed(velocity, outer.ravel(), columns, a_values)
                 carry(target, outer_flux(columns, speed, scheme), -1 / a_width)
             else:
-                _outer_flux(change, part, outer, a_width, scheme)
+                (speed,) = _as(rho, outer / a_width)
+                _outer_flux(change, part, speed, scheme)
         before = None if base is None else base[panels, rows]
         combine(change, -dt, part, before, weights)
         flush_subnormal(change)
@@ -100,8 +102,14 @@ def carry(columns: Array, flux: Array, factor: float) -> None:
 
 def flush_subnormal(values: Array) -> None:
     """Set to 0 what has decayed below all precision: it may round to below 0, and it is slow."""
-    if values.min() < SUBNORMAL:
-        values[np.abs(values) < SUBNORMAL] = 0.0
+    least = vacuum(values)
+    if values.min() < least:
+        values[np.abs(values) < least] = 0.0
+
+
+def _as(rho: Array, *arrays: Array) -> list[Array]:
+    """Arrays in the type of a density, in which all that is one number a cell is computed."""
+    return [array.astype(rho.dtype, copy=False) for array in arrays]
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -202,8 +210,8 @@ def _upwind(left: Array, right: Array, measure: Array, a_values: Array) -> Array
     return state
 
 
-def _outer_flux(change: Array, rho: Array, speed: Array, width: float, scheme: Scheme) -> None:
-    """Add d_a(speed rho) to `change`; no flux through the walls.
+def _outer_flux(change: Array, rho: Array, speed: Array, scheme: Scheme) -> None:
+    """Add d_a(speed rho) to `change`, speed in cells; no flux through the walls.
 
     Arrays are contiguous: flux and next cell of all columns in one are those of each but at walls.
     """
@@ -213,7 +221,7 @@ def _outer_flux(change: Array, rho: Array, speed: Array, width: float, scheme: S
         lean = _lean(rho, rising, scheme)
         below, above = rho - lean, rho + lean
     flux = np.where(rising, above, np.roll(below, -1))
-    flux *= (speed / width)[..., None]
+    flux *= speed[..., None]
     flux[..., -1] = 0.0
     change += flux
     change.reshape(-1)[1:] -= flux.reshape(-1)[:-1]

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-EPSILON = 1e-40
+EPSILON = {8: 1e-40, 4: 1e-30}  # by bytes of a number
+STEEPEST = {8: 1e150, 4: 1e18}  # what may be squared
 
 
 def weno_states(cells: Array, axis: int) -> tuple[Array, Array]:
@@ -44,8 +45,11 @@ def _preferences(a: Array, b: Array, c: Array, d: Array, e: Array) -> tuple[Arra
     high = _roughness((e + c) - 2 * d, (e + 3 * c) - 4 * d)
     uneven = np.abs(low - high)
 
+    bytes_each = c.dtype.itemsize
+
     def preference(roughness: Array) -> Array:
-        return np.asarray(1 + (uneven / (roughness + EPSILON)) ** 2)
+        ratio = uneven / (roughness + EPSILON[bytes_each])
+        return np.asarray(1 + np.minimum(ratio, STEEPEST[bytes_each]) ** 2)
 
     return preference(low), preference(middle), preference(high)
 

@@ -149,6 +149,16 @@ def interaction_fits_data(config: Config) -> str:
     return ""
 
 
+def dtype_is_of_a_density(config: Config) -> str:
+    """Complain about a type that neurons do not come in."""
+    if config.run.dtype == "float64" or config.solver.method == "grid":
+        return ""
+    return (
+        f'run.dtype = "{config.run.dtype}" is for solver.method = "grid"; neurons of '
+        f'"{config.solver.method}" are few and computed in "float64": leave it out'
+    )
+
+
 CHECKS = (
     targets_come_with_their_rows,
     method_takes_dimension,
@@ -157,4 +167,5 @@ CHECKS = (
     loss_fits_data,
     step_has_a_gradient,
     interaction_fits_data,
+    dtype_is_of_a_density,
 )

@@ -29,6 +29,7 @@ def shadow(config: Config, particles: int) -> Config:
             "solver.width": particles,
             "solver.sampling": ruled if has_rule else "iid",
             "solver.tracers": 0,
+            "run.dtype": "float64",
             "solver.tolerance": min(config.solver.tolerance, TOLERANCE),
         }
     )

@@ -236,5 +236,9 @@ class Run(Table):
     backend: Literal["auto", "numpy", "cuda"] = key(
         "auto", "Arrays: auto says what it chose; cuda without a GPU is an error."
     )
-    dtype: Literal["float64"] = key("float64", "Precision of the fields.", later=("float32",))
+    dtype: Literal["float64", "float32"] = key(
+        "float64",
+        "Type of the density on a grid: float32 halves its memory and its files, and tells how far "
+        "its first steps are from float64; sums, directions and rows stay float64.",
+    )
     seed: int = key(0, "Of all randomness outside the data.", ge=0)

@@ -61,11 +61,11 @@ def some(times: Sequence[float]) -> str:
 def size(count: float) -> str:
     """Write a number of bytes.
 
-    >>> size(3 * 2**30)
-    '3 GiB'
+    >>> size(3 * 2**30), size(1_900_000_000)
+    ('3 GiB', '1.77 GiB')
     """
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
+        if count < 999.5:
             return f"{count:.3g} {unit}"
-        count //= 1024
+        count /= 1024
     return f"{count:.3g} TiB"

@@ -35,7 +35,8 @@ from ..network.interaction import (
 )
 from ..network.pairs import Way
 from ..problem import Problem
-from ..stepping.tableaux import SSP_RK2, SSP_RK3, Stages
+from ..rounding import ROUNDING
+from ..stepping.tableaux import SSP_RK2, SSP_RK3, Stages, convex
 from .field import Field
 from .start import direction_averages, given_averages
 from .state import State
@@ -46,16 +47,13 @@ Array = NDArray[np.float64]
 STAGES: dict[Scheme, Stages] = {"upwind": SSP_RK2, "muscl": SSP_RK2, "weno": SSP_RK3}
 
 
-POSITIVE: dict[Scheme, float] = {  # share of a cell that may leave it in a stage
-    "upwind": 1.0 - 1e-8,
-    "muscl": 0.5 - 1e-8,
-    "weno": 0.5 - 1e-8,
-}
+# share of a cell that may leave it in a stage, but for rounding
+POSITIVE: dict[Scheme, float] = {"upwind": 1.0, "muscl": 0.5, "weno": 0.5}
 
 
 def fields_held(scheme: Scheme, noise: bool = False) -> int:
-    """Arrays of all cells alive in a step: density, scratch, and the copy at a save."""
-    return 1 + _scratch(scheme, noise) + 1
+    """Arrays of all cells alive in a step: density and scratch."""
+    return 1 + _scratch(scheme, noise)
 
 
 def _scratch(scheme: Scheme, noise: bool) -> int:
@@ -83,6 +81,7 @@ class Flow:
         way: Way = "auto",
     ) -> None:
         self.problem, self.kernels, self.scheme = problem, kernels, scheme
+        self.rounding = ROUNDING[kernels.real]
         self.sphere = CubedSphere(problem.dimension, cells)
         self.chart = Chart(problem.metric, coordinates, problem.induced)
         self.centres = kernels.array(self.sphere.centres)
@@ -122,9 +121,12 @@ class Flow:
         if problem.density is not None:
             volume = self.kernels.host(self.cell_volume)
             rho = given_averages(problem.density, self.sphere, self.chart, axis, volume)
-            return State(self.kernels.array(rho), axis)
+            return State(self.kernels.array(rho, self.kernels.real), axis)
         along = law.on(axis) if isinstance(axis, CellAxis) else np.full(axis.count, 1 / axis.count)
-        return State(self.kernels.array(self.directions[..., None] * along), axis)
+        rho = np.empty((*self.sphere.shape, axis.count), self.kernels.real)
+        for panel, share in zip(rho, self.directions, strict=True):
+            panel[...] = share[..., None] * along
+        return State(self.kernels.array(rho, self.kernels.real), axis)
 
     @cached_property
     def directions(self) -> Array:
@@ -245,7 +247,7 @@ class Flow:
         Returns whether the step was too long to be taken: with noise the velocity is another one at
         every stage, and where a later one would have to empty a cell, nothing is changed.
         """
-        stages = STAGES[self.scheme]
+        stages = convex(STAGES[self.scheme], self.kernels.real)
         between = self.scratch(state.rho)[: len(stages) - 1]
         now, base = state.rho, None
         for out, weights in zip([*between, state.rho], stages, strict=True):
@@ -266,7 +268,7 @@ class Flow:
         """Whether noise would take more out of a cell in a stage than keeps it positive."""
         if velocity.heat is None:
             return False
-        return dt * self.outflow(rho, velocity, axis) > POSITIVE[self.scheme]
+        return dt * self.outflow(rho, velocity, axis) > POSITIVE[self.scheme] - self.rounding.room
 
     def euler(self, state: State, velocity: Velocity, dt: float) -> State:
         """A new state one forward-Euler step ahead; `state` stays as it is."""

@@ -2,9 +2,10 @@
 
     Psi(v, a) = a h(v) + lambda a^2/2,   Gibbs state ~ exp(-Psi/tau)
 
-Densities are kept as they are, so an equilibrium that spans more than exp(650) underflows, and its
-empty cells no longer balance. The range is taken over what noise mixes: all of the grid where w and
-a are trained, the directions at one a where w alone is, a at one direction where a alone is.
+Densities are kept as they are, so an equilibrium that spans more than exp(650) underflows (in 32
+bits, exp(60)), and its empty cells no longer balance. The range is taken over what noise mixes: all
+of the grid where w and a are trained, the directions at one a where w alone is, a at one direction
+where a alone is.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from ...kernels.contract import Real
 from ...kernels.errors import InputError, Notice
 from ..geometry.axis import OuterAxis
 from ..problem import Problem
+from ..rounding import ROUNDING
 
 Array = NDArray[np.float64]
-
-DEEPEST = 650.0  # in units of tau; exp(-708) is the smallest normal number
 
 
 def potential_range(problem: Problem, h: Array, axis: OuterAxis) -> float:
@@ -37,17 +38,18 @@ def potential_range(problem: Problem, h: Array, axis: OuterAxis) -> float:
     return float(np.ptp(potential, axis=1).max())
 
 
-def check_noise(problem: Problem, h: Array, axis: OuterAxis) -> None:
+def check_noise(problem: Problem, h: Array, axis: OuterAxis, real: Real = "float64") -> None:
     """Refuse a temperature too low for the potential at the start; tell of a spread without end."""
     tau = problem.temperature.lowest
     if not tau:
         return
-    depth = potential_range(problem, h, axis)
-    if depth > DEEPEST * tau:
+    depth, deepest = potential_range(problem, h, axis), ROUNDING[real].deepest
+    if depth > deepest * tau:
+        instead = "" if real == "float64" else ', run.dtype = "float64"'
         raise InputError(
             f"training.temperature = {tau:g}: the potential spans {depth:.3g} on this grid, "
-            f"{depth / tau:.3g} temperatures, and densities underflow beyond {DEEPEST:.0f}; "
-            f"give at least {1.05 * depth / DEEPEST:.2g}, a shorter solver.a_range, or 0"
+            f"{depth / tau:.3g} temperatures, and {real} densities underflow beyond {deepest:.0f}; "
+            f"give at least {1.05 * depth / deepest:.2g}, a shorter solver.a_range{instead}, or 0"
         )
     tell_spread(problem)
 

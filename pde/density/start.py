@@ -82,7 +82,8 @@ def given_averages(
         for a, weight in along:
             total += (weight * share)[..., None] * _values(density, v, a)
         measure += element * chart.volume_density(points)
-    rho = total / measure[..., None]
+    total /= measure[..., None]
+    rho = total
     along_a = cell_volume.ravel() @ rho.reshape(-1, axis.count) * axis.weight
     mass = float(along_a.sum())
     if not mass > 0:
@@ -99,7 +100,8 @@ def given_averages(
             Notice,
             stacklevel=2,
         )
-    return np.asarray(rho / mass)
+    rho /= mass
+    return rho
 
 
 def _values(density: Density, v: Array, a: Array) -> Array:

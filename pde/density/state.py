@@ -98,12 +98,12 @@ class State:
 
     @classmethod
     def unpacked(
-        cls, stored: Mapping[str, NDArray[Any]], array: Callable[[Array], Array] = np.asarray
+        cls, stored: Mapping[str, NDArray[Any]], array: Callable[..., Array] = np.asarray
     ) -> State:
-        """The state that `packed` gave, its fields where `array` puts them."""
+        """The state that `packed` gave, its fields where `array(values, type)` puts them."""
         placed = ("rho", "memory_h", "memory_h_predicted", "memory_outer", "memory_face")
         arrays = {
-            name: array(value) if name.rstrip("0123456789") in placed else value
+            name: array(value, value.dtype) if name.rstrip("0123456789") in placed else value
             for name, value in stored.items()
         }
         time, start_energy, dissipated, peak = (float(x) for x in arrays["clock"])

@@ -172,7 +172,9 @@ class CubedSphere:
                     here = (2 * k + s, a, t)
                     panel[here], axis[here] = 2 * j + t, self.ambient_axes(j).index(k)
                     side[here] = s
-        return Connectivity(panel, axis, side, self._ghost_weights())
+        lines = self.axes > 1  # in d = 2 an edge is a point
+        weights = self._ghost_weights() if lines else np.zeros((GHOST_LAYERS, 4, 4))
+        return Connectivity(panel, axis, side, weights)
 
     def _ghost_weights(self) -> Array:
         """(GHOST_LAYERS, n, n): cubic interpolation from the neighbour's layers onto one's lines.

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..rounding import ROUNDING
+
 Array = NDArray[np.float64]
 
 SAFETY = 0.9
@@ -35,20 +37,23 @@ MARGIN, DRIFT = 1.25, 0.9  # of stabilised stages: see the module
 EVEN = 0.03  # of stabilised steps: see the module
 GROWTH = 2.0
 SHRINK = 0.2
-ROUNDING = 1e-8  # room below the bound: at the bound itself a cell is emptied to -eps
 FLOOR = 1e-3  # of the largest field so far: below it the field is not resolved relative to itself
 
 
 @dataclass(frozen=True)
 class StepControl:
-    """cfl : of first-order upwind; tolerance : relative, of the field's extrapolation."""
+    """cfl : of first-order upwind; tolerance : relative, of the field's extrapolation.
+
+    room : kept below the bounds: at the bound itself a cell is emptied to -eps
+    """
 
     cfl: float
     tolerance: float
+    room: float = ROUNDING["float64"].room
 
     def stable(self, rate: float) -> float:
         """Largest stable step at that outflow rate."""
-        return (1 - ROUNDING) * self.cfl / rate if rate > 0 else float("inf")
+        return (1 - self.room) * self.cfl / rate if rate > 0 else float("inf")
 
     def damped(self, drift: float, diffusion: float) -> float:
         """Largest stable step with noise; `diffusion` is half of its fastest decay."""
@@ -61,7 +66,7 @@ class StepControl:
         limits = [share / drift] if drift > 0 else []
         if drift + diffusion > 0:
             limits.append(share / DRIFT * _reach(MOST_STAGES) / (drift + diffusion))
-        return (1 - ROUNDING) * min(limits, default=float("inf"))
+        return (1 - self.room) * min(limits, default=float("inf"))
 
     def stages(self, dt: float, drift: float, diffusion: float) -> int:
         """How many of them a step takes: an odd number, at least three."""

@@ -26,7 +26,7 @@ from ...kernels import Velocity
 from ...kernels.errors import Notice, NumericalFailure
 from ..density.field import Field, extrapolated
 from ..density.flow import Flow, fields_held
-from ..density.potential import DEEPEST, potential_range
+from ..density.potential import potential_range
 from ..density.state import Memory, State
 from ..diagnostics import audit, entropy, free_energy, sign_flux, slopes, wall_mass
 from ..frame import Frame
@@ -72,6 +72,7 @@ class Driver(Loop):
     ) -> None:
         super().__init__(saves, stop_risk, report)
         self.flow, self.state, self.control = flow, state, control
+        self.energy_noise = flow.rounding.noise
         self.extend, self.stabilise = extend, stabilise
         self._tries = self._refused = 0  # of stabilised steps
         self.temperature = flow.problem.temperature
@@ -163,7 +164,7 @@ class Driver(Loop):
         """Length of the next step, at most that, whether it ends the interval, and its velocity."""
         if self.state.memory is None:
             return self._first_proposal(remaining, most)
-        memory, field = self.state.memory, self.field
+        memory = self.state.memory
         stable = min(self._stable_step(), most)
         accurate = self._accurate_step(memory)
         if accurate < memory.dt:
@@ -173,14 +174,24 @@ class Driver(Loop):
             dt = min(dt, self.control.even(memory.dt, memory.uneven))
         while True:
             dt, hit = spread(dt, remaining)
-            ahead = dt / (2 * memory.dt)
-            velocity = extrapolated(field.velocity, memory.velocity, ahead)
-            h = field.h + ahead * (field.h - memory.h_before)
-            velocity = self._heated(velocity, h, dt)
+            velocity = self._ahead(memory, dt)
             limit = self._limit(velocity)
             if dt <= limit * (1 + 1e-9):
                 return dt, hit, velocity
             dt = 0.99 * limit
+
+    def _ahead(self, memory: Memory, dt: float) -> Velocity:
+        """The velocity in the middle of a step of that length, extrapolated."""
+        field, ahead = self.field, dt / (2 * memory.dt)
+        velocity = extrapolated(field.velocity, memory.velocity, ahead)
+        h = field.h + ahead * (field.h - memory.h_before)
+        return self._heated(velocity, h, dt)
+
+    def _computed(self, dt: float) -> tuple[Field, Velocity]:
+        """The field in the middle of a first step of that length, and the velocity there."""
+        now = self._heated(self.field.velocity, self.field.h, 0.0)
+        middle = self.flow.field(self.flow.euler(self.state, now, dt / 2))
+        return middle, self._heated(middle.velocity, middle.h, dt)
 
     def _heated(self, velocity: Velocity, h: Array, dt: float) -> Velocity:
         tau = self.temperature.mean(self.state.time, self.state.time + dt)
@@ -221,9 +232,8 @@ class Driver(Loop):
         dt, hit = spread(dt, remaining)
         allowed = self.control.first_change()
         for _ in range(FIRST_TRIES):
-            middle = flow.field(flow.euler(self.state, now, dt / 2))
+            middle, velocity = self._computed(dt)
             change = 2 * miss(middle.h, field.h, flow.volume, self.state.peak_field)
-            velocity = self._heated(middle.velocity, middle.h, dt)
             limit = self._limit(velocity)
             if change <= allowed and dt <= limit:
                 break
@@ -276,11 +286,12 @@ class Driver(Loop):
         if self._depth_told or tau < self.temperature.lowest:  # on the way to none at all
             return
         depth = potential_range(self.flow.problem, self.field.h, self.state.axis)
-        if depth > DEEPEST * tau > 0:
+        deepest = self.flow.rounding.deepest
+        if depth > deepest * tau > 0:
             self._depth_told = True
             warnings.warn(
                 f"the potential spans {depth / tau:.3g} temperatures at t = {self.state.time:.4g}: "
-                f"densities underflow beyond {DEEPEST:.0f}, and cells that are empty by that are "
+                f"densities underflow beyond {deepest:.0f}, and cells that are empty by that are "
                 "not in balance",
                 Notice,
                 stacklevel=2,
@@ -290,7 +301,8 @@ class Driver(Loop):
         state, memory = self.state, self.flow.kernels.memory()
         grown = state.rho.nbytes // state.axis.count * (state.axis.count + added)
         noise = not self.flow.problem.temperature.zero
-        if fields_held(self.flow.scheme, noise) * grown > memory:
+        copied = fields_held(self.flow.scheme, noise) + 1  # and the one before
+        if copied * grown > memory:
             raise NumericalFailure(
                 f"the a axis has grown to {state.axis.count} cells at t = {state.time:.4g} and "
                 "more do not fit in memory; give fewer solver.a_cells, which are then wider"
@@ -302,14 +314,15 @@ class Driver(Loop):
         diagnostics = audit(self.flow, self.state, self.field, self.moments)
         if not np.isfinite(diagnostics["mass"]):
             raise NumericalFailure(_first_bad(self.state, self.field))
+        packed = self.state.packed(self.flow.kernels.host)
         return Frame(
             self.state.time,
             self.state.step,
-            {"rho": np.array(self.flow.kernels.host(self.state.rho)), **self._tracers()},
+            {"rho": packed["rho"], **self._tracers()},
             self.state.axis.first,
             diagnostics,
             self._taken_log(),
-            self.state.packed(self.flow.kernels.host),
+            packed,
         )
 
     def _tracers(self) -> dict[str, Array]:

@@ -21,11 +21,11 @@ import numpy as np
 
 from ...kernels.errors import Notice, NumericalFailure
 from ..frame import Array, Frame
+from ..rounding import ROUNDING
 
 RISEN = 1.05  # of the energy at the start: more than any error of a sound run
 UNBALANCED = 0.05  # of the energy that has fallen
 STALL = 1e-9  # of the whole time: shorter steps are more than anyone waits for
-ROUNDING = 1e-12  # of the energy: a smaller fall is noise
 LOG = ("time", "dt", "risk", "dissipation", "dissipation_defect")
 
 
@@ -46,7 +46,10 @@ class Loop(ABC):
     saves : the times, ascending; stop_risk : ends the run early, once the risk is below
     report : called after every step
     halted : whether it was asked to stop before its end, and has
+    energy_noise : relative: a smaller fall of the energy means nothing
     """
+
+    energy_noise = ROUNDING["float64"].noise
 
     state: Any  # its time, step, start_energy and dissipated are read here
     dissipation: float
@@ -86,6 +89,13 @@ class Loop(ABC):
             yield replace(self._frame(whole), interim=not whole)
             if self.halted:
                 return
+
+    def walk(self, steps: int) -> None:
+        """Take the first so many steps of a new state, or fewer to the end; there are no frames."""
+        self._begin()
+        for time in self.saves:
+            while not self._reached(time) and self.state.step < steps:
+                self._step(time)
 
     def _reached(self, time: float) -> bool:
         """Whether that time is reached, or the risk is low enough to end before."""
@@ -127,7 +137,10 @@ class Loop(ABC):
         """
 
     def _record(self, dt: float) -> None:
-        energy_defect = balance_defect(self.state.start_energy, self.energy, self.state.dissipated)
+        state = self.state
+        energy_defect = balance_defect(
+            state.start_energy, self.energy, state.dissipated, self.energy_noise
+        )
         row = (self.state.time, dt, self.risk, self.dissipation, energy_defect)
         for name, value in zip(LOG, row, strict=True):
             self.log[name].append(value)
@@ -142,7 +155,7 @@ class Loop(ABC):
         """
         if self.energy != self.risk:
             return
-        if self.risk > RISEN * self.state.start_energy + ROUNDING:
+        if self.risk > RISEN * self.state.start_energy + self.energy_noise:
             raise NumericalFailure(
                 f"the risk has risen from {self.state.start_energy:.4g} to {self.risk:.4g} at t = "
                 f"{self.state.time:.4g}: the steps are too long; lower solver.tolerance, or "
@@ -164,11 +177,13 @@ class Loop(ABC):
         return log
 
 
-def balance_defect(start: float, now: float, dissipated: float) -> float:
+def balance_defect(
+    start: float, now: float, dissipated: float, noise: float = ROUNDING["float64"].noise
+) -> float:
     """|F(0) - F - int D| / (F(0) - F); NaN before the energy has really fallen.
 
     Where the energy has not fallen although it should have, relative to int D.
     """
-    fallen, least = start - now, ROUNDING * abs(start)
+    fallen, least = start - now, noise * abs(start)
     scale = fallen if fallen > least else dissipated
     return abs(fallen - dissipated) / scale if scale > least else float("nan")

@@ -33,7 +33,7 @@ def stabilised(flow: Flow, state: State, velocity: Velocity, dt: float, stages: 
     """
     start, axis = state.rho, state.axis
     now, before, slope = flow.scratch(start)
-    first, rows = legendre(stages)
+    first, rows = legendre(stages, flow.kernels.real)
     flow.stage(slope, start, None, (0.0, 1.0), velocity, dt, axis)
     slope -= start  # dt L(Y_0)
     np.multiply(slope, first, out=now)

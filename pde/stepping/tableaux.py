@@ -21,6 +21,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
+from ...kernels.contract import Real
+
 Stages = tuple[tuple[float, float], ...]
 
 SSP_RK2: Stages = ((0.0, 1.0), (1 / 2, 1 / 2))
@@ -29,8 +33,24 @@ SSP_RK3: Stages = ((0.0, 1.0), (3 / 4, 1 / 4), (1 - 2 / 3, 2 / 3))  # sums to 1 
 Row = tuple[float, float, float, float]
 
 
+def held(weight: float, real: Real) -> float:
+    """A weight as a type has it. Weights that sum to 1 must do so in the density's own type: what
+    they miss is mass, made or lost at every step.
+
+    >>> 1 - held(2 / 3, "float32") + held(2 / 3, "float32")
+    1.0
+    """
+    return float(np.dtype(real).type(weight))
+
+
 @cache
-def legendre(stages: int) -> tuple[float, tuple[Row, ...]]:
+def convex(stages: Stages, real: Real) -> Stages:
+    """The stages as combinations in a type, their weights summing to 1 exactly."""
+    return tuple((1 - held(weight, real), held(weight, real)) for _, weight in stages)
+
+
+@cache
+def legendre(stages: int, real: Real = "float64") -> tuple[float, tuple[Row, ...]]:
     """m_1, and (mu_j, nu_j, m_j, g_j) of the later stages, of the second-order method.
 
     b_j = (j^2 + j - 2)/(2 j (j + 1)), and b_2 before;   m_1 = b_1 w,   w = 4/(s^2 + s - 2)
@@ -45,8 +65,8 @@ def legendre(stages: int) -> tuple[float, tuple[Row, ...]]:
     w = 4 / (stages * stages + stages - 2)
     rows = []
     for j in range(2, stages + 1):
-        mu = (2 * j - 1) / j * b[j] / b[j - 1]
-        nu = -(j - 1) / j * b[j] / b[j - 2]
+        mu = held((2 * j - 1) / j * b[j] / b[j - 1], real)
+        nu = held(-(j - 1) / j * b[j] / b[j - 2], real)  # and 1 - mu - nu: a few units of the last
         rows.append((mu, nu, mu * w, -(1 - b[j - 1]) * mu * w))
     return b[1] * w, tuple(rows)
 

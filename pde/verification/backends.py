@@ -1,4 +1,4 @@
-"""Checks of the backends against one another.
+"""Checks of the backends against one another, and of their 32 bits against 64.
 
 Whole small runs: every kernel with its arguments as the driver gives them, and no step that one
 backend takes and another does not. Two backends sum in different orders, so a run's density may
@@ -15,6 +15,7 @@ import numpy as np
 from ...kernels import Kernels, probe_cuda, select
 from ...kernels.errors import Notice
 from ..config import load_config
+from ..precision import measured
 from ..session import Session
 from .check import Finding, Skip, at_most
 
@@ -47,6 +48,21 @@ def cuda(backend: str) -> list[Finding]:
     if not there:
         raise Skip(found)
     return parity(select("cuda"))
+
+
+def single(backend: str) -> list[Finding]:
+    """The first steps in 32 bits beside those in 64, from one start."""
+    found = []
+    for name, keys in RUNS.items():
+        warmer = {"training.temperature": 0.1} if "training.temperature" in keys else {}
+        asked = {"run.backend": backend, "run.dtype": "float32", **keys, **warmer}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Notice)
+            off = measured(Session.prepare(load_config(None, {**SMALL, **asked})))
+        assert off is not None
+        for what in ("density", "measure", "risk"):
+            found.append(at_most(f"{name}: {what}", getattr(off, what), off.expected))
+    return found
 
 
 def parity(kernels: Kernels) -> list[Finding]:

@@ -147,6 +147,13 @@ CHECKS: tuple[Check, ...] = (
         backends.cuda,
     ),
     Check(
+        "single-precision",
+        "backends",
+        "runs in 32 bits are those in 64 to rounding",
+        "quick",
+        backends.single,
+    ),
+    Check(
         "manufactured",
         "training",
         "the full nonlocal equation with a source: a given density",

@@ -88,7 +88,7 @@ def test_the_benchmark_runs_on_a_device(
     """With arrays that stay there: every part of it but the GPU's own clock."""
     device = replace(on_device.device, about=lambda: {"gpu": "none"})
     kernels = CudaKernels(device)
-    rows = list(program.measured(program.typed(kernels, "float64"), "float64", TINY))
+    rows = list(program.measured(kernels, "float64", TINY))
     assert program.described(kernels)["gpu"] == "none"
     groups = {str(row["group"]) for row in rows}
     assert {"limit", "forward", "backward", "sums forward", "first stage", "step"} <= groups

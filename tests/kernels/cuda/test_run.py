@@ -16,11 +16,14 @@ from bnflow.pde.config import load_config
 from bnflow.pde.geometry import CubedSphere
 from bnflow.pde.particles.flow import NeuronFlow
 from bnflow.pde.particles.session import NeuronSession
+from bnflow.pde.precision import measured
 from bnflow.pde.session import Session
 from bnflow.pde.stationary import stationary_state
 from bnflow.pde.verification import backends, prescribed
 from bnflow.pde.verification.prescribed import evolve
 
+# 32 bits underflow sooner
+WARM: dict[str, dict[str, Any]] = {"circle, weno, noise": {"training.temperature": 0.08}}
 KEYS = {**backends.SMALL, "data": backends.CIRCLE}
 
 
@@ -106,3 +109,38 @@ def test_the_verification_of_transport_runs_on_a_device(
     monkeypatch.setattr(prescribed, "select", lambda backend: on_device)
     got = evolve(sphere, start, lambda v: v @ turn, 0.2)
     assert np.abs(got - wanted).max() <= 1e-14 * wanted.max()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "circle, muscl",
+        "circle, weno, noise",
+        pytest.param("sphere, muscl", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_in_32_bits_stays_on_the_device_and_near_64(
+    name: str, on_device: CudaKernels
+) -> None:
+    """From one start the steps part by rounding, of the interaction too; it goes on bitwise."""
+    keys = {**backends.SMALL, **backends.RUNS[name], **WARM.get(name, {})}
+    session = Session.prepare(load_config(None, keys))
+    there = session.on(on_device.typed("float32"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = measured(there)
+    assert found is not None
+    assert 2.0**-26 < found.density < found.expected
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        *_, wanted = session.driver().frames()
+        got = list(there.driver().frames())
+        again = list(there.driver(got[0].restart).frames())
+    last, bound = got[-1], 16 * 2.0**-24 * (wanted.step + 1)
+    assert last.fields["rho"].dtype == np.dtype("float32")
+    assert last.step == wanted.step
+    off = np.abs(last.fields["rho"] - wanted.fields["rho"]).max()
+    assert off <= bound * wanted.fields["rho"].max()
+    for audit in ("risk", "mass", "dissipation", "sharpness", "a_second_moment"):
+        assert last.diagnostics[audit] == pytest.approx(wanted.diagnostics[audit], rel=bound)
+    assert np.array_equal(again[-1].fields["rho"], last.fields["rho"])

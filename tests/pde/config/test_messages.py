@@ -126,6 +126,7 @@ def told(*overrides: str) -> str:
         ("training.ridge=-1", "training.ridge = -1 must be a number >= 0"),
         ("solver.interaction=line", 'did you mean "lines"?'),
         ("solver.interaction=lines", 'data.kind = "population" has none; give "auto", or'),
+        ("run.dtype=float16", 'run.dtype = "float16" must be "float64" or "float32"'),
     ],
 )  # fmt: skip
 def test_mistakes(override: str, message: str) -> None:
@@ -139,7 +140,6 @@ def test_mistakes(override: str, message: str) -> None:
         ("network.weight_norm=[1, 2]", "a number from 1e-06"),
         ("data.kind=isotropic-pair", "population, sampled, file"),
         ("training.weight_decay=0.1", "0.0"),
-        ("run.dtype=float32", "float64"),
     ],
 )
 def test_reserved_values_are_not_yet_and_never_silent(override: str, available: str | None) -> None:

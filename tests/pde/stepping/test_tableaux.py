@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from numpy.polynomial import Polynomial
 
-from bnflow.pde.stepping.tableaux import SSP_RK2, SSP_RK3, TABLEAUX, Stages, Tableau
+from bnflow.kernels.contract import Real
+from bnflow.pde.stepping.tableaux import (
+    SSP_RK2,
+    SSP_RK3,
+    TABLEAUX,
+    Stages,
+    Tableau,
+    convex,
+    legendre,
+)
 
 
 @pytest.mark.parametrize("stages", [SSP_RK2, SSP_RK3])
@@ -15,6 +24,26 @@ def test_every_stage_is_a_convex_combination(stages: Stages) -> None:
     for base, now in stages:
         assert Fraction(base) + Fraction(now) == 1
         assert min(base, now) >= 0
+
+
+@pytest.mark.parametrize("stages", [SSP_RK2, SSP_RK3])
+def test_so_it_is_in_32_bits(stages: Stages) -> None:
+    """Each weight is a number of that type, and their sum 1: 2/3 and 1/3 alone make 1 + 2^-25."""
+    for (base, now), (_, exact) in zip(convex(stages, "float32"), stages, strict=True):
+        assert (float(np.float32(base)), float(np.float32(now))) == (base, now)
+        assert Fraction(base) + Fraction(now) == 1
+        assert now == pytest.approx(exact, rel=2.0**-24)
+    assert convex(stages, "float64") == stages
+
+
+@pytest.mark.parametrize("real", ["float64", "float32"])
+@pytest.mark.parametrize("stages", [3, 5, 7])
+def test_the_weights_of_a_stabilised_stage_are_numbers_of_its_type(stages: int, real: Real) -> None:
+    """mu, nu and 1 - mu - nu as the kernels get them; in 64 bits the last is rounded once."""
+    for mu, nu, _, _ in legendre(stages, real)[1]:
+        weights = [float(np.dtype(real).type(x)) for x in (mu, nu, 1 - mu - nu)]
+        off = abs(sum(map(Fraction, weights), Fraction(-1)))
+        assert off <= (0 if real == "float32" else 2.0**-53)
 
 
 @pytest.mark.parametrize(("stages", "order"), [(SSP_RK2, 2), (SSP_RK3, 3)])

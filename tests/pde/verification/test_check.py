@@ -86,7 +86,11 @@ def test_names_are_unique_and_every_level_has_checks() -> None:
     assert {each.level for each in CHECKS} == set(LEVELS)
 
 
-FAST = [c for c in CHECKS if c.name in ("grid", "isometry", "dual-kernels", "potential-sphere")]
+FAST = [
+    c
+    for c in CHECKS
+    if c.name in ("grid", "isometry", "dual-kernels", "potential-sphere", "single-precision")
+]
 
 
 @pytest.mark.parametrize("each", FAST, ids=lambda c: c.name)
