@@ -16,11 +16,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from .contract import Kernels
 from .errors import InputError
+from .reference.audits import column_audits, narrow_columns
+from .reference.combination import combine
 from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
 from .reference.lines import LineSums
 from .reference.moments import moments
+from .reference.overlaps import OverlapSums
 from .reference.transport import transport
 
 KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
@@ -32,11 +35,16 @@ class NumpyKernels:
 
     name = "numpy"
     has_lines = True
+    keeps_overlaps = True
 
     moments = staticmethod(moments)
+    column_audits = staticmethod(column_audits)
+    narrow_columns = staticmethod(narrow_columns)
     pair_forward = staticmethod(pair_forward)
     pair_backward = staticmethod(pair_backward)
     line_sums = staticmethod(LineSums)
+    overlap_sums = staticmethod(OverlapSums)
+    combine = staticmethod(combine)
     face_velocities = staticmethod(face_velocities)
     outflow = staticmethod(outflow)
     transport = staticmethod(transport)

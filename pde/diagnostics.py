@@ -112,11 +112,10 @@ def certificate(flow: Flow, state: State, field: Field, moments: Array) -> tuple
 
     A is that of the teacher, where the network can represent it; else the network's own.
     """
-    sizes = flow.kernels.array(np.abs(state.axis.values))
-    own = np.einsum("...i,i->...", state.rho, sizes) * state.axis.weight
     size = flow.problem.teacher_size
     if size is None:
-        size = float((own * flow.cell_volume).sum())
+        sizes = flow.kernels.column_audits(state.rho, state.axis.values)[2]
+        size = float((sizes * flow.cell_volume).sum() * state.axis.weight)
     aligned = float((field.h * moments[1] * flow.cell_volume).sum())
     return aligned + size * float(np.abs(field.h).max()), size
 
@@ -150,15 +149,16 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     v = flow.whitened.reshape(-1, flow.problem.dimension)
     energy = free_energy(flow, state, field, moments)
     driving = slopes(flow, field, moments, state)
+    columns = flow.kernels.column_audits(state.rho, state.axis.values)
     bound, size = certificate(flow, state, field, moments)
     values: dict[str, float | Array] = {
         "risk": field.risk,
         "test_risk": flow.interaction.test_risk(cell_mass[1]),
         "population_risk": field.risk if known else float("nan"),
         "free_energy": energy,
-        "entropy": entropy(flow, state),
+        "entropy": _disorder(flow, state, columns),
         "mass": float(cell_mass[0].sum()),
-        "min_density": float(state.rho.min()),
+        "min_density": float(columns[0].min()),
         "dissipation": driving.dissipation,
         "dissipation_defect": defect(state, energy),
         "stationarity": driving.stationarity,
@@ -182,9 +182,11 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
 
 def entropy(flow: Flow, state: State) -> float:
     """int rho log rho dvol_g da (0 log 0 = 0)."""
-    log = np.log(np.where(state.rho > 0, state.rho, 1.0))
-    per_direction = np.einsum("...i,...i->...", state.rho, log) * state.axis.weight
-    return float((per_direction * flow.cell_volume).sum())
+    return _disorder(flow, state, flow.kernels.column_audits(state.rho, state.axis.values))
+
+
+def _disorder(flow: Flow, state: State, columns: Array) -> float:
+    return float((columns[1] * state.axis.weight * flow.cell_volume).sum())
 
 
 def unresolved_mass(flow: Flow, state: State) -> float:
@@ -192,13 +194,6 @@ def unresolved_mass(flow: Flow, state: State) -> float:
 
     Cells next to a panel edge or a wall are judged along the other axes alone.
     """
-    rho = state.rho
-    axes = list(range(1, rho.ndim - 1)) + ([rho.ndim - 1] if state.axis.cell_width else [])
-    narrow = np.zeros_like(rho, bool)
-    for axis in axes:
-        lines, marks = np.moveaxis(rho, axis, 0), np.moveaxis(narrow, axis, 0)
-        low, centre, high = lines[:-2], lines[1:-1], lines[2:]
-        ridge = (centre > low) & (centre > high) & (low + high < 2 * NARROW * centre)
-        marks[1:-1] |= ridge
-    mass = np.where(narrow, rho, 0.0).sum(axis=-1) * state.axis.weight
-    return float((mass * flow.cell_volume).sum())
+    along_a = state.axis.cell_width is not None
+    narrow = flow.kernels.narrow_columns(state.rho, NARROW, along_a=along_a)
+    return float((narrow * flow.cell_volume).sum() * state.axis.weight)

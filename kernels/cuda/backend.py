@@ -8,21 +8,32 @@ Not yet done here: sums along lines, and ties in pair sums, which go by the roun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..contract import Array, Connectivity, Lines, LineSums, Scheme, Stencil, Velocity
+from ..contract import (
+    Array,
+    Connectivity,
+    Lines,
+    LineSums,
+    Overlap,
+    Scheme,
+    Stencil,
+    Velocity,
+)
 from ..errors import InputError
 from ..reference.activations import Remainder
-from . import thermal, transport
+from . import overlaps, thermal, transport
 from .device import Device
 from .grid import SCHEMES, Shape, threads, warps
 from .module import Module
 from .pairs import PairSums
 
 Real = Literal["float32", "float64"]
+COMBINED = 8  # arrays, as in combination.cu
 
 
 class CudaKernels:
@@ -30,17 +41,20 @@ class CudaKernels:
 
     name = "cuda"
     has_lines = False
+    keeps_overlaps = False
 
     def __init__(self, device: Device, real: Real = "float64") -> None:
         self.device, self.real = device, real
         self._modules: dict[tuple[Any, ...], Module] = {}
         self._pairs: dict[tuple[Remainder, int], PairSums] = {}
+        self._overlaps: dict[Overlap, overlaps.OverlapSums | None] = {}
 
-    def module(self, family: str, definitions: dict[str, int]) -> Module:
-        """The module of a family under definitions."""
-        key = (family, *sorted(definitions.items()))
+    def module(self, family: str, definitions: dict[str, int], real: Real | None = None) -> Module:
+        """The module of a family under definitions; real : the backend's type, unless given."""
+        real = real or self.real
+        key = (family, real, *sorted(definitions.items()))
         if key not in self._modules:
-            self._modules[key] = Module(self.device, family, self.real, definitions)
+            self._modules[key] = Module(self.device, family, real, definitions)
         return self._modules[key]
 
     def _heat(self, dimension: int) -> Module:
@@ -77,6 +91,37 @@ class CudaKernels:
         )
         return out
 
+    def column_audits(self, rho: Array, a_values: Array) -> Array:
+        """(4, 2d, n, .., n): least value, sums of rho log rho and of |a| rho, bad entries."""
+        shape = Shape.of(rho)
+        out: Array = self.device.xp.empty((4, *rho.shape[:-1]))
+        self.module("audits", {"DIMENSION": shape.dimension})(
+            "column_audits",
+            *warps(shape.directions),
+            rho,
+            self.device.constant(a_values),
+            shape.directions,
+            shape.count,
+            out,
+        )
+        return out
+
+    def narrow_columns(self, rho: Array, share: float, *, along_a: bool) -> Array:
+        """(2d, n, .., n): sum over a of the cells that stand out along an axis."""
+        shape = Shape.of(rho)
+        out: Array = self.device.xp.empty(rho.shape[:-1])
+        self.module("audits", {"DIMENSION": shape.dimension})(
+            "narrow_columns",
+            *warps(shape.directions),
+            rho,
+            share,
+            along_a,
+            shape.cells,
+            shape.count,
+            out,
+        )
+        return out
+
     def pair_forward(
         self, remainder: Remainder, points: Array, data: Array, weights: Array
     ) -> Array:
@@ -97,6 +142,34 @@ class CudaKernels:
         if key not in self._pairs:
             self._pairs[key] = PairSums(self.module, self.real, *key)
         return self._pairs[key]
+
+    def overlap_sums(self, overlap: Overlap) -> overlaps.OverlapSums | None:
+        """The sums of an overlap; None where its series in the angle is too long."""
+        if overlap not in self._overlaps:
+            parts = overlaps.series(overlap)
+            made = None if parts is None else overlaps.OverlapSums(parts, self._overlap_pairs)
+            self._overlaps[overlap] = made
+        return self._overlaps[overlap]
+
+    def _overlap_pairs(self, part: Remainder, dimension: int) -> PairSums:
+        key = (part, dimension)
+        if key not in self._pairs:
+            double = partial(self.module, real="float64")
+            self._pairs[key] = PairSums(double, "float64", *key)
+        return self._pairs[key]
+
+    def combine(self, out: Array, arrays: Sequence[Array], weights: Sequence[float]) -> None:
+        """out = sum_i weights_i arrays_i, from the first on; `out` may be one of them."""
+        kernel = "combine" if out.dtype == self.real else "combine_doubles"
+        empty = COMBINED - len(arrays)
+        self.module("combination", {"DIMENSION": 2})(
+            kernel,
+            *threads(out.size),
+            *(*arrays, *[None] * empty),
+            *(*weights, *[0.0] * empty),
+            out.size,
+            out,
+        )
 
     def line_sums(self, remainder: Remainder, lines: Lines, data: Array, *, keep: bool) -> LineSums:
         """None on a device."""

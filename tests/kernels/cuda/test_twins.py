@@ -16,6 +16,8 @@ from bnflow.kernels.cuda import CudaKernels
 PROGRAM = Path(__file__).with_name("exercise.py")
 QUICK = [
     ("directions d=3", "float64"),
+    ("audits d=3", "float32"),
+    ("combination", "float32"),
     ("transport muscl d=3", "float64"),
     ("transport muscl d=2", "float32"),
     ("transport weno d=3", "float64"),
@@ -26,6 +28,8 @@ QUICK = [
     ("pairs tanh", "float32"),
     ("tiles abs", "float64"),
     ("tiles softplus", "float32"),
+    ("overlaps relu", "float32"),
+    ("overlaps step", "float64"),
 ]
 OnHost = Callable[..., CudaKernels]
 
