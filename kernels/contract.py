@@ -15,7 +15,7 @@ Nothing here computes: see `reference/`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -79,6 +79,19 @@ class Lines:
     points: Array
     neurons: int
     bundles: tuple[LineBundle, ...]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A dual kernel, the overlap k(v.v') of two neurons on normal inputs, or a part of one.
+
+    both : k and k', elementwise, of cosines of the host, where +-1 may be passed by rounding
+    jump : k has the part jump asin c, whose slope is infinite at c = +-1 and counts there as 0; all
+        else of it is smooth in the angle arccos c
+    """
+
+    both: Callable[[Array], tuple[Array, Array]]
+    jump: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -146,6 +159,17 @@ class LineSums(Protocol):
         ...
 
 
+class OverlapSums(Protocol):
+    """The sums over neurons with one dual kernel, or a part of one."""
+
+    def __call__(self, points: Array, neurons: Array, weights: Array) -> tuple[Array, Array]:
+        """(m,) and (m, d): sum_j weights_j k(p_i.q_j), and sum_j weights_j k'(p_i.q_j) q_j.
+
+        points (m, d) and neurons (k, d) of length one, weights (k,); cosines beyond +-1 are cut
+        """
+        ...
+
+
 class Kernels(Protocol):
     """Everything that runs on the device."""
 
@@ -154,6 +178,7 @@ class Kernels(Protocol):
     has_lines: bool  # else `line_sums` raises InputError
     chunk: int  # numbers of an array that small work is gathered in: a cache's, or a device's fill
     on_host: bool  # whether its memory is the host's
+    keeps_overlaps: bool  # whether matrices of overlaps, kept, are worth their memory
 
     def typed(self, real: Real) -> Kernels:
         """The same backend, in the same place, for densities of a type."""
@@ -185,6 +210,20 @@ class Kernels(Protocol):
         """(3, 2d, n, .., n): sum over a of {1, a, a^2} rho, times the weight of a cell."""
         ...
 
+    def column_audits(self, rho: Array, a_values: Array) -> Array:
+        """(4, 2d, n, .., n): of every column of a, by `reference.audits`, which says more:
+
+        smallest value, sum of rho log rho, sum of |a| rho, and how many entries are not finite
+        """
+        ...
+
+    def narrow_columns(self, rho: Array, share: float, *, along_a: bool) -> Array:
+        """(2d, n, .., n): sum over a of the cells that stand out from both neighbours on a line,
+
+        low + high < 2 share centre: along an axis of their panel, or along a too.
+        """
+        ...
+
     def pair_forward(
         self, remainder: Remainder, points: Array, data: Array, weights: Array
     ) -> Array:
@@ -213,6 +252,17 @@ class Kernels(Protocol):
         """The same sums for "abs" and "sign" where the points lie on lines; ties are the same.
 
         keep : whether the rows come again, so that tables of them may be kept
+        """
+        ...
+
+    def overlap_sums(self, overlap: Overlap) -> OverlapSums | None:
+        """The sums of an overlap; None where this backend has none for it."""
+        ...
+
+    def combine(self, out: Array, arrays: Sequence[Array], weights: Sequence[float]) -> None:
+        """out = sum_i weights_i arrays_i, eight at most, from the first on; all of one shape.
+
+        `out` may be one of the arrays.
         """
         ...
 

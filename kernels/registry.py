@@ -19,11 +19,14 @@ from .contract import Kernels, Real, Scheme
 from .errors import InputError
 from .meter import peak_bytes, seconds
 from .reference.activations import Remainder
+from .reference.audits import column_audits, narrow_columns
+from .reference.combination import combine
 from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
 from .reference.lines import LineSums
 from .reference.moments import moments
+from .reference.overlaps import OverlapSums
 from .reference.roots import cholesky
 from .reference.transport import BLOCK_CELLS, REACH, transport
 
@@ -37,13 +40,17 @@ class NumpyKernels:
     """The reference twins, as the backend that every machine has. real : type of its densities"""
 
     name = "numpy"
-    has_lines = on_host = True
+    has_lines = on_host = keeps_overlaps = True
     chunk = 1 << 14  # 128 KiB: the few arrays of a layer stay in cache
 
     moments = staticmethod(moments)
+    column_audits = staticmethod(column_audits)
+    narrow_columns = staticmethod(narrow_columns)
     pair_forward = staticmethod(pair_forward)
     pair_backward = staticmethod(pair_backward)
     line_sums = staticmethod(LineSums)
+    overlap_sums = staticmethod(OverlapSums)
+    combine = staticmethod(combine)
     face_velocities = staticmethod(face_velocities)
     outflow = staticmethod(outflow)
     transport = staticmethod(transport)

@@ -20,7 +20,7 @@ Source: Ma and Ying, arXiv 2110.08725 (dissipation along the flow).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,11 +113,10 @@ def certificate(flow: Flow, state: State, field: Field, moments: Array) -> tuple
 
     A is that of the teacher, where the network can represent it; else the network's own.
     """
-    sizes = flow.kernels.array(np.abs(state.axis.values))
     size = flow.problem.teacher_size
     if size is None:
-        own = np.stack([cells @ sizes for cells in panels(state.rho)])
-        size = float((own * flow.cell_volume).sum() * state.axis.weight)
+        sizes = flow.kernels.column_audits(state.rho, state.axis.values)[2]
+        size = float((sizes * flow.cell_volume).sum() * state.axis.weight)
     aligned = float((field.h * moments[1] * flow.cell_volume).sum())
     return aligned + size * float(np.abs(field.h).max()), size
 
@@ -151,15 +150,16 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     v = flow.whitened.reshape(-1, flow.problem.dimension)
     energy = free_energy(flow, state, field, moments)
     driving = slopes(flow, field, moments, state)
+    columns = flow.kernels.column_audits(state.rho, state.axis.values)
     bound, size = certificate(flow, state, field, moments)
     values: dict[str, float | Array] = {
         "risk": field.risk,
         "test_risk": flow.interaction.test_risk(cell_mass[1]),
         "population_risk": field.risk if known else float("nan"),
         "free_energy": energy,
-        "entropy": entropy(flow, state),
+        "entropy": _disorder(flow, state, columns),
         "mass": float(cell_mass[0].sum()),
-        "min_density": float(state.rho.min()),
+        "min_density": float(columns[0].min()),
         "dissipation": driving.dissipation,
         "dissipation_defect": defect(state, energy, flow.rounding.noise),
         "stationarity": driving.stationarity,
@@ -193,14 +193,11 @@ def _along_a(flow: Flow, state: State) -> Array:
 
 def entropy(flow: Flow, state: State) -> float:
     """int rho log rho dvol_g da (0 log 0 = 0)."""
-    per_direction = np.stack([_entropies(cells) for cells in panels(state.rho)])
-    return float((per_direction * flow.cell_volume).sum() * state.axis.weight)
+    return _disorder(flow, state, flow.kernels.column_audits(state.rho, state.axis.values))
 
 
-def _entropies(cells: Array) -> Array:
-    log = np.log(np.where(cells > 0, cells, 1.0))
-    sums: Array = np.einsum("...i,...i->...", cells, log)
-    return sums
+def _disorder(flow: Flow, state: State, columns: Array) -> float:
+    return float((columns[1] * state.axis.weight * flow.cell_volume).sum())
 
 
 def panels(rho: Array) -> Iterator[Array]:
@@ -213,18 +210,6 @@ def unresolved_mass(flow: Flow, state: State) -> float:
 
     Cells next to a panel edge or a wall are judged along the other axes alone.
     """
-    axes = list(range(state.rho.ndim - 2)) + ([-1] if state.axis.cell_width else [])
-    mass = np.stack([_in_ridges(cells, axes) for cells in panels(state.rho)])
-    return float((mass * flow.cell_volume).sum() * state.axis.weight)
-
-
-def _in_ridges(cells: Array, axes: Sequence[int]) -> Array:
-    """Sum over a of the cells of a panel that stand out."""
-    narrow = np.zeros_like(cells, bool)
-    for axis in axes:
-        lines, marks = np.moveaxis(cells, axis, 0), np.moveaxis(narrow, axis, 0)
-        low, centre, high = lines[:-2], lines[1:-1], lines[2:]
-        ridge = (centre > low) & (centre > high) & (low + high < 2 * NARROW * centre)
-        marks[1:-1] |= ridge
-    sums: Array = np.where(narrow, cells, 0.0).sum(axis=-1)
-    return sums
+    along_a = state.axis.cell_width is not None
+    narrow = flow.kernels.narrow_columns(state.rho, NARROW, along_a=along_a)
+    return float((narrow * flow.cell_volume).sum() * state.axis.weight)

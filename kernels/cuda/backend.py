@@ -8,29 +8,42 @@ Not yet done here: sums along lines, and ties in pair sums, which go by the roun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..contract import Array, Connectivity, Lines, LineSums, Real, Scheme, Stencil, Velocity
+from ..contract import (
+    Array,
+    Connectivity,
+    Lines,
+    LineSums,
+    Overlap,
+    Real,
+    Scheme,
+    Stencil,
+    Velocity,
+)
 from ..errors import InputError
 from ..meter import Call
 from ..reference.activations import Remainder
 from ..reference.roots import LEAST_PIVOT, pivots_suffice
-from . import memory, thermal, transport
+from . import memory, overlaps, thermal, transport
 from .device import Device
 from .elementwise import Elementwise
 from .grid import SCHEMES, Shape, threads, warps
 from .module import Module
 from .pairs import PairSums
 
+COMBINED = 8  # arrays, as in combination.cu
+
 
 class CudaKernels:
     """The kernels on a device, compiled when they are first called."""
 
     name = "cuda"
-    has_lines = on_host = False
+    has_lines = on_host = keeps_overlaps = False
     chunk = 1 << 23  # 64 MiB
 
     def __init__(self, device: Device, real: Real = "float64") -> None:
@@ -38,8 +51,9 @@ class CudaKernels:
         self._modules: dict[tuple[Any, ...], Module] = {}
         self._remainders: dict[Remainder, Elementwise] = {}
         self._pairs: dict[tuple[Remainder, int], PairSums] = {}
+        self._overlaps: dict[Overlap, overlaps.OverlapSums | None] = {}
 
-    def module(self, family: str, definitions: dict[str, int], real: str = "") -> Module:
+    def module(self, family: str, definitions: dict[str, int], real: str | None = None) -> Module:
         """The module of a family under definitions, for the backend's type unless one is given."""
         real = real or self.real
         key = (family, real, *sorted(definitions.items()))
@@ -101,6 +115,37 @@ class CudaKernels:
         )
         return out
 
+    def column_audits(self, rho: Array, a_values: Array) -> Array:
+        """(4, 2d, n, .., n): least value, sums of rho log rho and of |a| rho, bad entries."""
+        shape = Shape.of(rho)
+        out: Array = self.device.xp.empty((4, *rho.shape[:-1]))
+        self.module("audits", {"DIMENSION": shape.dimension})(
+            "column_audits",
+            *warps(shape.directions),
+            rho,
+            self.device.constant(a_values),
+            shape.directions,
+            shape.count,
+            out,
+        )
+        return out
+
+    def narrow_columns(self, rho: Array, share: float, *, along_a: bool) -> Array:
+        """(2d, n, .., n): sum over a of the cells that stand out along an axis."""
+        shape = Shape.of(rho)
+        out: Array = self.device.xp.empty(rho.shape[:-1])
+        self.module("audits", {"DIMENSION": shape.dimension})(
+            "narrow_columns",
+            *warps(shape.directions),
+            rho,
+            share,
+            along_a,
+            shape.cells,
+            shape.count,
+            out,
+        )
+        return out
+
     def pair_forward(
         self, remainder: Remainder, points: Array, data: Array, weights: Array
     ) -> Array:
@@ -139,6 +184,34 @@ class CudaKernels:
         near = off <= LEAST_PIVOT * np.abs(s).max(axis=(1, 2))  # False where it is NaN
         regular: Array = pivots_suffice(lower, s) & near
         return lower, regular
+
+    def overlap_sums(self, overlap: Overlap) -> overlaps.OverlapSums | None:
+        """The sums of an overlap; None where its series in the angle is too long."""
+        if overlap not in self._overlaps:
+            parts = overlaps.series(overlap)
+            made = None if parts is None else overlaps.OverlapSums(parts, self._overlap_pairs)
+            self._overlaps[overlap] = made
+        return self._overlaps[overlap]
+
+    def _overlap_pairs(self, part: Remainder, dimension: int) -> PairSums:
+        key = (part, dimension)
+        if key not in self._pairs:
+            double = partial(self.module, real="float64")
+            self._pairs[key] = PairSums(double, "float64", *key)
+        return self._pairs[key]
+
+    def combine(self, out: Array, arrays: Sequence[Array], weights: Sequence[float]) -> None:
+        """out = sum_i weights_i arrays_i, from the first on; `out` may be one of them."""
+        kernel = "combine" if out.dtype == self.real else "combine_doubles"
+        empty = COMBINED - len(arrays)
+        self.module("combination", {"DIMENSION": 2})(
+            kernel,
+            *threads(out.size),
+            *(*arrays, *[None] * empty),
+            *(*weights, *[0.0] * empty),
+            out.size,
+            out,
+        )
 
     def line_sums(self, remainder: Remainder, lines: Lines, data: Array, *, keep: bool) -> LineSums:
         """None on a device."""

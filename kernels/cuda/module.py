@@ -34,8 +34,10 @@ FAMILIES = {
     "thermal": ("common", "halo", "states", "lines", "outer", "gradient", "thermal"),
     "pairs": ("common", "remainders", "pairs"),
     "tiles": ("common", "remainders", "tiles"),
+    "audits": ("common", "halo", "audits"),
     "sums": ("common", "sums"),
     "elementwise": ("common", "remainders", "elementwise"),
+    "combination": ("common", "combination"),
 }
 OPTIONS = ("--std=c++17", "-ftz=true")  # the second is CuPy's own, for all that it compiles
 SLOW = 2.0  # seconds; a compilation that takes longer is told

@@ -30,6 +30,7 @@ NAMES = (
     "sign",
     "bent",
     "clipped",
+    "overlap",
 )
 REMAINDERS = {name: code for code, name in enumerate(NAMES)}  # as in remainders.cu
 REGISTERS = 8  # largest d that pairs.cu is compiled for

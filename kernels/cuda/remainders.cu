@@ -2,7 +2,8 @@
 // reference/activations.py. REMAINDER is one of the names below. In double by the library's
 // functions; in float by formulas good to a few 1e-7, most of them on the special-function units.
 //
-// parameters (2 knots,): bounds, then weights, of bent and clipped; null for the others.
+// parameters (2 knots,): bounds, then weights, of bent and clipped; of overlap see there; null for
+// the others.
 
 #define ABS 0
 #define SQUARE 1
@@ -15,6 +16,7 @@
 #define SIGN 8
 #define BENT 9
 #define CLIPPED 10
+#define OVERLAP 11
 
 // value(z) = z slope(z) / DEGREE where that is not 0, and then no sum of values is taken.
 constexpr int DEGREE = REMAINDER == ABS ? 1 : REMAINDER == SQUARE ? 2 : 0;
@@ -42,6 +44,34 @@ __device__ __forceinline__ void remainder_of(real z, const real *parameters, int
 #endif
   }
 #endif
+}
+#elif REMAINDER == OVERLAP
+// A dual kernel of the cosine z of two neurons, of definite parity: value and slope are Chebyshev
+// series in 2 x^2 - 1, x = (2/pi) asin z, and the odd one of them times x; then jump asin z, whose
+// slope counts as 0 within 64 eps of the ends. parameters: of the value, the jump; of the slope,
+// the parity.
+__device__ __forceinline__ void remainder_of(real z, const real *parameters, int knots, real &value,
+                                             real &slope) {
+  const real ends = (real)(sizeof(real) == 8 ? 1.4210854715202004e-14 : 7.62939453125e-6);
+  const real jump = parameters[knots - 1], square = (1 - z) * (1 + z);
+  const bool inside = square > ends;
+  if (fabs(z) > 1 || (jump != 0 && !inside)) z = z > 0 ? (real)1 : (real)-1;
+  const real angle = asin(z), x = (real)0.63661977236758134 * angle, twice = 4 * x * x - 2;
+  real v = 0, w = 0, s = 0, t = 0;
+  for (int n = knots - 2; n > 0; n--) {
+    const real next = fma(twice, v, parameters[n] - w);
+    const real after = fma(twice, s, parameters[knots + n] - t);
+    w = v, v = next, t = s, s = after;
+  }
+  value = fma((real)0.5 * twice, v, parameters[0] - w);
+  slope = fma((real)0.5 * twice, s, parameters[knots] - t);
+  if (parameters[2 * knots - 1] > 0)
+    slope *= x;
+  else
+    value *= x;
+  if (jump == 0) return;
+  value += jump * angle;
+  if (inside) slope += jump / sqrt(square);
 }
 #else
 __device__ __forceinline__ void remainder_of(double z, const double *, int, double &value,

@@ -33,9 +33,15 @@ def potential_range(problem: Problem, h: Array, axis: OuterAxis) -> float:
     if problem.trains_inner:
         ends = np.outer([float(h.min()), float(h.max())], a) + penalty
         return float(ends.max() - ends.min())
-    a, penalty = (np.asarray(x, like=h) for x in (a, penalty))
-    potential = h.ravel()[:, None] * a + penalty
-    return float(np.ptp(potential, axis=1).max())
+    lowest = np.minimum(h * a[0] + penalty[0], h * a[-1] + penalty[-1])
+    highest = np.maximum(h * a[0] + penalty[0], h * a[-1] + penalty[-1])
+    if problem.ridge:  # a parabola: least at the cells on either side of its vertex
+        a, penalty = (np.asarray(x, like=h) for x in (a, penalty))
+        above = np.clip(np.searchsorted(a, -h.ravel() / problem.ridge), 1, len(a) - 1)
+        for place in (above - 1, above):
+            value = h.ravel() * a[place] + penalty[place]
+            lowest = np.minimum(lowest, value.reshape(h.shape))
+    return float((highest - lowest).max())
 
 
 def check_noise(problem: Problem, h: Array, axis: OuterAxis, real: Real = "float64") -> None:

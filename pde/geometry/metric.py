@@ -18,6 +18,8 @@ Source: Ma and Ying, arXiv 2110.08725, in the coordinates above. All arrays of d
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -25,7 +27,10 @@ from ...kernels.errors import InputError
 
 Array = NDArray[np.float64]
 
+PLACED = 32  # matrices whose copies elsewhere are remembered
 EXACT = 1e-13  # relative deviation from the identity that is rounding
+
+_placed: dict[tuple[int, type], tuple[Array, Array]] = {}
 
 
 class BatchNormMetric:
@@ -66,11 +71,13 @@ class BatchNormMetric:
 
     def whitened(self, u: ArrayLike) -> Array:
         """(.., d): v = S^(1/2) u / |S^(1/2) u| of raw directions u (any length)."""
-        return _normalised(np.asarray(u, float) @ self.square_root)
+        u = _points(u)
+        return _normalised(u @ beside(self.square_root, u))
 
     def raw(self, v: ArrayLike) -> Array:
         """(.., d): u = S^(-1/2) v / |S^(-1/2) v| of whitened directions v (any length)."""
-        return _normalised(np.asarray(v, float) @ self.inverse_square_root)
+        v = _points(v)
+        return _normalised(v @ beside(self.inverse_square_root, v))
 
     def mobility(self, v: ArrayLike) -> Array:
         """(.., d, d): M(v), the inverse metric on the tangent space at unit v."""
@@ -90,7 +97,7 @@ class BatchNormMetric:
 
     def raised(self, covector: Array, v: Array) -> Array:
         """(.., d): M(v) on a covector (.., d), without forming M; at unit v."""
-        stretched = _tangent(_tangent(covector, v) @ _beside(self.covariance, v), v)
+        stretched = _tangent(_tangent(covector, v) @ beside(self.covariance, v), v)
         return (self._q(v) / self.norm**2)[..., None] * stretched
 
     @property
@@ -110,13 +117,13 @@ class BatchNormMetric:
         grad_u = S^(1/2) P_v grad_v / |S^(1/2) u|; tangent to the sphere at u.
         """
         radial = np.einsum("...d,...d->...", gradient, v)[..., None]
-        root = _beside(self.square_root, u)
+        root = beside(self.square_root, u)
         tangent: Array = (gradient - radial * v) @ root
         length: Array = np.linalg.norm(u @ root, axis=-1, keepdims=True)
         return tangent / length
 
     def _q(self, v: Array) -> Array:
-        q: Array = np.einsum("...i,ij,...j->...", v, _beside(self.inverse, v), v)
+        q: Array = np.einsum("...i,ij,...j->...", v, beside(self.inverse, v), v)
         return q
 
 
@@ -143,8 +150,15 @@ def _checked_covariance(covariance: ArrayLike) -> Array:
     return matrix
 
 
+def _points(given: Any) -> Array:
+    """Numbers as an array of the host; an array, of any backend, as it is."""
+    points: Array = given if hasattr(given, "__array_function__") else np.asarray(given)
+    return points.astype(float, copy=False)
+
+
 def _normalised(x: Array) -> Array:
-    return np.asarray(x / np.linalg.norm(x, axis=-1, keepdims=True))
+    one: Array = x / np.linalg.norm(x, axis=-1, keepdims=True)
+    return one
 
 
 def _tangent(x: Array, v: Array) -> Array:
@@ -152,9 +166,16 @@ def _tangent(x: Array, v: Array) -> Array:
     return x - radial * v
 
 
-def _beside(matrix: Array, points: Array) -> Array:
-    """A small matrix where the points are."""
-    return np.asarray(matrix, like=points)
+def beside(matrix: Array, points: Array) -> Array:
+    """A small matrix where the points are, copied there once."""
+    if isinstance(points, np.ndarray):
+        return matrix
+    key = (id(matrix), type(points))
+    if key not in _placed:
+        while len(_placed) >= PLACED:
+            del _placed[next(iter(_placed))]
+        _placed[key] = matrix, np.asarray(matrix, like=points)  # the first, so that its id stays
+    return _placed[key][1]
 
 
 def _tangent_projection(v: Array) -> Array:

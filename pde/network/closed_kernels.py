@@ -39,11 +39,15 @@ Function = Callable[[Array], Array]
 
 
 class Pair(NamedTuple):
-    """kappa and kappa'; `cheap` where they cost no more than a few elementary functions."""
+    """kappa and kappa'; `cheap` where they cost no more than a few elementary functions.
+
+    jump : kappa has the part jump asin c, of two functions that jump
+    """
 
     value: Function
     slope: Function
     cheap: bool = True
+    jump: float = 0.0
 
 
 _MEAN_ABS = np.sqrt(2 / np.pi)  # E|z|
@@ -130,7 +134,7 @@ def _combined(s: _Combination, t: _Combination) -> Pair:
             total = total + jumps * inside / np.sqrt(np.where(inside, square, 1.0))
         return np.asarray(total)
 
-    return Pair(value, slope)
+    return Pair(value, slope, jump=jumps)
 
 
 def _relu(a: float, b: float) -> Pair:

@@ -26,9 +26,10 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 
+from ...kernels.contract import Overlap
 from ...kernels.errors import InputError, Notice
 from .activations import Activation, Spec, activation
-from .closed_kernels import closed
+from .closed_kernels import Pair, closed
 from .normal import Feature, density, features, normal_rule, panel_of
 from .smoothing import Smoothed, is_closed, smoothed
 
@@ -46,6 +47,7 @@ class DualKernel:
     """kappa(c) = E[sigma(z) tau(z')] and its derivative in c.
 
     first, second : activations, by name, description or object; second is first unless given
+    overlap : the same for sums over many pairs, see `kernels.contract`
 
     Raises InputError for an unknown activation, and where the kernel cannot be resolved.
     """
@@ -53,7 +55,8 @@ class DualKernel:
     def __init__(self, first: Spec, second: Spec | None = None) -> None:
         sigma = activation(first)
         tau = sigma if second is None else activation(second)
-        self._value, self._slope = _functions(sigma, tau)
+        self._value, self._slope, _, jump = _functions(sigma, tau)
+        self.overlap = Overlap(self._both, jump)
 
     def value(self, c: ArrayLike) -> Array:
         """kappa(c), elementwise, -1 <= c <= 1 (rounding beyond is cut)."""
@@ -62,6 +65,9 @@ class DualKernel:
     def slope(self, c: ArrayLike) -> Array:
         """d kappa / dc, elementwise."""
         return self._slope(np.clip(np.asarray(c, float), -1.0, 1.0))
+
+    def _both(self, c: Array) -> tuple[Array, Array]:
+        return self.value(c), self.slope(c)
 
 
 def dual_kernel(activation: Spec, rho: ArrayLike) -> Array:
@@ -83,19 +89,18 @@ def dual_kernel(activation: Spec, rho: ArrayLike) -> Array:
 
 
 @lru_cache(maxsize=256)
-def _functions(first: Activation, second: Activation) -> tuple[Function, Function]:
+def _functions(first: Activation, second: Activation) -> Pair:
     """Value and slope, by formula or by interpolants in the angle."""
     if found := closed(first, second):
-        formula, derivative, cheap = found
-        return (formula, derivative) if cheap else (_shortened(formula), _shortened(derivative))
+        return found if found.cheap else Pair(_shortened(found.value), _shortened(found.slope))
     sigma, tau = (first, second) if _rank(first) <= _rank(second) else (second, first)
     average, average_slope = smoothed(tau)
     value = _Expectation(sigma, sigma.value, tau, average)
     slope = _Expectation(sigma, sigma.slope, tau, average_slope)
     names = f"{sigma.label} and {tau.label}"
     if sigma.name == "step":
-        return _in_angle(value, names), _in_angle(_at_step(average_slope), names)
-    return _in_angle(value, names), _in_angle(slope, names)
+        return Pair(_in_angle(value, names), _in_angle(_at_step(average_slope), names))
+    return Pair(_in_angle(value, names), _in_angle(slope, names))
 
 
 def _rank(sigma: Activation) -> int:

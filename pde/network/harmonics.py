@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.polynomial.legendre import leggauss, legvander
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import block_array, csr_array
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -76,6 +76,25 @@ def gradients(order: Order, lower: Order) -> list[csr_array]:
 def _sparse(entries: dict[tuple[int, int], complex], shape: tuple[int, int]) -> csr_array:
     rows, columns = np.array(list(entries), int).reshape(-1, 2).T
     return csr_array((np.array(list(entries.values()), complex), (rows, columns)), shape)
+
+
+def real_gradients(order: Order, lower: Order) -> tuple[NDArray[np.intp], Array]:
+    """The same for q (2 columns,), real parts and then imaginary ones: places in it, and weights.
+
+    (2 lower, 3, 2) each: (q[places] weights).sum(-1) stands beside the real and imaginary parts of
+    the columns below, for x, y, z.
+    """
+    shape = (2 * len(lower), 3, 2)
+    places, weights, used = np.zeros(shape, int), np.zeros(shape), np.zeros(shape[:2], int)
+    for axis, part in enumerate(gradients(order, lower)):
+        real, imaginary = part.real, part.imag
+        turned = block_array([[real, imaginary], [-imaginary, real]], format="coo")
+        for row, column, weight in zip(turned.row, turned.col, turned.data, strict=True):
+            if weight:
+                places[row, axis, used[row, axis]] = column
+                weights[row, axis, used[row, axis]] = weight
+                used[row, axis] += 1
+    return places, weights
 
 
 def legendre_series(function: Callable[[Array], Array], degree: int) -> Array:

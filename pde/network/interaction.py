@@ -17,17 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels import Kernels
+from ...kernels.contract import OverlapSums
 from ..geometry import Chart, Stations
 from .activations import Activation
 from .data import Samples
-from .dual import DualKernel
-from .kernel_sums import TILE_ROWS, kernel_sums
+from .kernel_sums import kernel_sums, whole_sums
 from .loss import Loss
 from .pairs import Pairs, PairSums, Way
 from .target import Teacher
@@ -224,7 +225,7 @@ class PopulationInteraction:
         kernels: Kernels,
         way: Way = "auto",
     ) -> None:
-        self.activation, self.teacher, self.kernel = activation, teacher, DualKernel(activation)
+        self.activation, self.teacher = activation, teacher
         self.kernels, self.directions = kernels, _Directions(chart, stations, kernels)
         correlation, slope = teacher.correlation(chart.whitened(stations.full), activation)
         self.correlation, self.correlation_gradient = map(kernels.array, (correlation, slope))
@@ -235,6 +236,11 @@ class PopulationInteraction:
         self.target_moment = teacher.second_moment() + teacher.noise**2
         half, neurons = map(kernels.host, (self.directions.half, self.directions.neurons))
         self.sums = kernel_sums(activation, chart, half, neurons, way, kernels)
+
+    @cached_property
+    def whole(self) -> OverlapSums:
+        """Sums over neurons with all of the kernel."""
+        return whole_sums(self.kernels, self.activation)
 
     def description(self) -> str:
         """One phrase that says which sums run."""
@@ -271,15 +277,10 @@ class PopulationInteraction:
 
     def at(self, v: Array, source: Array) -> tuple[Array, Array]:
         """(m,), (m, d): h and its ambient gradient at any whitened v (m, d), all of the host."""
-        centres, outer = map(self.kernels.host, (self.directions.centres, source))
-        centres, outer = centres.reshape(-1, v.shape[1]), outer.ravel()
-        h, gradient = self.teacher.correlation(v, self.activation)
-        h, gradient = -h, -gradient
-        for rows in (slice(i, i + TILE_ROWS) for i in range(0, len(v), TILE_ROWS)):
-            cosine = v[rows] @ centres.T
-            h[rows] += self.kernel.value(cosine) @ outer
-            gradient[rows] += self.kernel.slope(cosine) @ (outer[:, None] * centres)
-        return h, gradient
+        wanted, wanted_gradient = self.teacher.correlation(v, self.activation)
+        centres = self.directions.centres.reshape(-1, v.shape[1])
+        h, gradient = self.whole(self.kernels.array(v), centres, source.ravel())
+        return self.kernels.host(h) - wanted, self.kernels.host(gradient) - wanted_gradient
 
     def test_risk(self, outer: Array) -> float:
         """NaN: nothing is held out of a law that is known exactly."""

@@ -1,17 +1,19 @@
 """Sums over neurons with a dual kernel: sum_j c_j k(v_i.v_j) at the stations, and its gradient.
 
-    MatrixSums  the matrix of k and of k'
+    MatrixSums  the matrix of k and of k', kept
+    TileSums    tiles of the same, computed again at every step
     CircleSums  d = 2, whitened centres at equal angles: a convolution, by FFT
     SphereSums  d = 3, any directions: k = sum_l k_l P_l (Funk and Hecke), by spherical harmonics;
                 for kernels whose series ends, to `ACCURATE`, by degree `DEGREES[-1]`: those of
                 smooth activations, not of kinked ones
 
 Matrices, of kernels or of harmonics, are kept up to `KERNEL_BYTES`; beyond, their tiles are
-computed again at every step.
-"auto" takes the convolution where there is one, then matrices while they fit, then harmonics.
+computed again at every step, as kernels are at any size where the backend would rather do that.
+"auto" takes the convolution where there is one, then matrices while they fit, then harmonics; of
+harmonics that do not fit, a backend that keeps no matrices takes its tiles instead.
 Kernels are of definite parity, so sums over all neurons run over half of them, with folded weights.
 Shapes: half (m, d) whitened half stations, neurons (m_c, d) those at the centres; both the host's.
-The sums are of the backend's arrays; harmonics are summed on the host.
+The sums are of the backend's arrays.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ from numpy.polynomial.legendre import legder, legval
 from numpy.typing import NDArray
 
 from ...kernels import Kernels
+from ...kernels.contract import Overlap, OverlapSums
 from ...kernels.errors import InputError, Notice
 from ..config.text import size
 from ..geometry import Chart
 from .activations import Activation
 from .dual import DualKernel
-from .harmonics import gradients, harmonics, legendre_series, orders
+from .harmonics import Order, harmonics, legendre_series, orders, real_gradients
 from .pairs import Way
 
 Array = NDArray[np.float64]
@@ -58,38 +61,42 @@ class KernelSums(Protocol):
 
 
 class MatrixSums:
-    """By matrices, kept or computed again tile by tile. budget : bytes that may be kept."""
+    """By matrices, which are kept."""
 
     def __init__(
-        self,
-        kernel: RemainderKernel,
-        half: Array,
-        neurons: Array,
-        budget: float,
-        kernels: Kernels,
+        self, kernel: RemainderKernel, half: Array, neurons: Array, kernels: Kernels
     ) -> None:
-        self.kernel, self.parity, self.array = kernel, kernel.parity, kernels.array
-        self.half, self.columns, self.neurons = half, neurons, kernels.array(neurons)
-        count = matrix_bytes(half, neurons)
-        self.table_bytes = count if count <= budget else 0
-        self.kept: list[tuple[Array, Array]] | None = None
-        if count <= budget:
-            self.kept = [self._tile(tile) for tile in _tiles(half)]
-            self.description = f"kernel matrices of {size(count)}, kept"
-        else:
-            self.description = f"kernel tiles, computed again every step ({size(count)})"
-            _say_computed_again("kernel matrices", count)
+        self.parity, self.neurons = kernel.parity, kernels.array(neurons)
+        self.table_bytes = matrix_bytes(half, neurons)
+        self.description = f"kernel matrices of {size(self.table_bytes)}, kept"
+        made = (kernel(half[rows] @ neurons.T) for rows in _tiles(half))
+        self.tiles = [(kernels.array(value), kernels.array(slope)) for value, slope in made]
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
         moved = folded[:, None] * self.neurons
-        tiles = self.kept if self.kept is not None else (self._tile(t) for t in _tiles(self.half))
-        parts = [(value @ folded, slope @ moved) for value, slope in tiles]
+        parts = [(value @ folded, slope @ moved) for value, slope in self.tiles]
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
-    def _tile(self, rows: slice) -> tuple[Array, Array]:
-        value, slope = self.kernel(self.half[rows] @ self.columns.T)
-        return self.array(value), self.array(slope)
+
+class TileSums:
+    """By tiles of the matrices, computed again at every step. sums : over all pairs."""
+
+    table_bytes = 0
+
+    def __init__(
+        self, sums: OverlapSums, parity: int, half: Array, neurons: Array, kernels: Kernels
+    ) -> None:
+        self.sums, self.parity = sums, parity
+        self.half, self.neurons = kernels.array(half), kernels.array(neurons)
+        count = matrix_bytes(half, neurons)
+        self.description = f"kernel tiles, computed again every step ({size(count)})"
+        if kernels.keeps_overlaps:
+            _say_computed_again("kernel matrices", count)
+
+    def __call__(self, folded: Array) -> tuple[Array, Array]:
+        """(m,), (m, d) at the half stations, of folded outer weights."""
+        return self.sums(self.half, self.neurons, folded)
 
 
 class CircleSums:
@@ -145,14 +152,15 @@ class SphereSums:
         budget: float,
         kernels: Kernels,
     ) -> None:
-        self.kernels = kernels
+        self.array, self.parity = kernels.array, parity
         coefficients, error = series
-        self.half, self.parity, degree = half, parity, len(coefficients) - 1
-        self.order, self.lower = orders(degree, parity), orders(degree - 1, -parity)
+        self.half, degree = half, len(coefficients) - 1
+        self.order, self.lower = _columns(degree, parity)
         factors = coefficients[[n for n, _ in self.order]]
-        self.factors = np.concatenate([factors, factors])
-        self.gradients = gradients(self.order, self.lower)
-        count = 2 * 8 * len(half) * (len(self.order) + len(self.lower))
+        self.factors = self.array(np.concatenate([factors, factors]))
+        places, weights = real_gradients(self.order, self.lower)
+        self.places, self.weights = self.array(places, np.intp), self.array(weights)
+        count = harmonics_bytes(degree, parity, half)
         self.table_bytes = count if count <= budget else 0
         self.kept: list[tuple[Array, Array]] | None = None
         self.description = f"spherical harmonics to degree {degree}, accurate to {error:.0e}"
@@ -164,19 +172,16 @@ class SphereSums:
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
-        folded = self.kernels.host(folded)
-        moments = np.zeros(len(self.factors))
+        moments = np.zeros_like(self.factors)
         for tile, (values, _) in self._made(len(folded)):
             own = folded[tile]
             moments += own @ values[: len(own)]
         moments *= self.factors
-        real, imaginary = moments.reshape(2, -1)
-        moved = [each @ (real - 1j * imaginary) for each in self.gradients]
-        columns = np.stack([np.concatenate([each.real, -each.imag]) for each in moved], axis=1)
+        columns = (moments[self.places] * self.weights).sum(axis=-1)
         made = self._made(len(self.half))
         parts = [(values @ moments, slopes @ columns) for _, (values, slopes) in made]
-        sums, slopes = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return self.kernels.array(sums), self.kernels.array(slopes)
+        sums, gradients = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return sums, gradients
 
     def _made(self, count: int) -> Iterator[tuple[slice, tuple[Array, Array]]]:
         """The tiles that hold the first so many stations."""
@@ -185,7 +190,17 @@ class SphereSums:
 
     def _tile(self, rows: slice) -> tuple[Array, Array]:
         v = self.half[rows]
-        return _real(harmonics(v, self.order)), _real(harmonics(v, self.lower))
+        values, slopes = (_real(harmonics(v, order)) for order in (self.order, self.lower))
+        return self.array(values), self.array(slopes)
+
+
+def harmonics_bytes(degree: int, parity: int, half: Array) -> int:
+    """Of the matrices of harmonics, for the value and for its gradient."""
+    return 2 * 8 * len(half) * sum(map(len, _columns(degree, parity)))
+
+
+def _columns(degree: int, parity: int) -> tuple[Order, Order]:
+    return orders(degree, parity), orders(degree - 1, -parity)
 
 
 def _say_computed_again(what: str, count: int) -> None:
@@ -243,6 +258,11 @@ class RemainderKernel:
             0.5 * (slope - self.parity * mirrored_slope),
         )
 
+    @property
+    def overlap(self) -> Overlap:
+        """Itself, for sums that compute it again."""
+        return Overlap(self, self.kernel.overlap.jump if self.parity < 0 else 0.0)
+
     def _remainder(self, c: Array) -> tuple[Array, Array]:
         sigma = self.activation
         value = self.kernel.value(c) - sigma.linear**2 * c - sigma.constant**2
@@ -276,17 +296,52 @@ def kernel_sums(
     budget = KERNEL_BYTES / len(made)
     if way != "direct" and chart.dimension == 2 and chart.keeps_angles:
         return [CircleSums(kernel, half, neurons, kernels) for kernel in made]
-    beyond = matrix_bytes(half, neurons) > budget
-    if chart.dimension == 3 and (way == "transform" or (way == "auto" and beyond)):
+    fits = matrix_bytes(half, neurons) <= budget
+    if chart.dimension == 3 and (way == "transform" or (way == "auto" and not fits)):
         series = [short_series(kernel) for kernel in made]
-        if all(series):
-            pairs = zip(made, series, strict=True)
-            words = (half, budget, kernels)
-            return [SphereSums(k.parity, each, *words) for k, each in pairs if each]
+        found = [(k.parity, each) for k, each in zip(made, series, strict=True) if each]
+        kept = all(harmonics_bytes(len(s) - 1, p, half) <= budget for p, (s, _) in found)
+        if len(found) == len(made) and (kept or kernels.keeps_overlaps or way == "transform"):
+            return [SphereSums(*each, half, budget, kernels) for each in found]
     if way == "transform":
         raise InputError(
             f'solver.interaction = "transform" with network.activation = "{activation.name}", '
             f"d = {chart.dimension}: it takes d = 2 with isotropic data or "
             'solver.coordinates = "whitened", and smooth activations in d = 3; give "auto"'
         )
-    return [MatrixSums(kernel, half, neurons, budget, kernels) for kernel in made]
+    if fits and kernels.keeps_overlaps:
+        return [MatrixSums(kernel, half, neurons, kernels) for kernel in made]
+    return [_again(kernel, half, neurons, fits, kernels) for kernel in made]
+
+
+def _again(
+    kernel: RemainderKernel, half: Array, neurons: Array, fits: bool, kernels: Kernels
+) -> KernelSums:
+    """Tiles that are computed again; where the backend has none for a kernel, its matrices."""
+    sums = kernels.overlap_sums(kernel.overlap)
+    if sums is not None:
+        return TileSums(sums, kernel.parity, half, neurons, kernels)
+    if not fits:
+        raise InputError(_too_sharp(kernels, kernel.activation.label))
+    return MatrixSums(kernel, half, neurons, kernels)
+
+
+def whole_sums(
+    kernels: Kernels, first: Activation, second: Activation | None = None
+) -> OverlapSums:
+    """Sums over neurons with all of the dual kernel of two activations, or of one with itself.
+
+    Raises InputError where the backend has none for that kernel.
+    """
+    sums = kernels.overlap_sums(DualKernel(first, second).overlap)
+    if sums is None:
+        labels = {first.label, (second or first).label}
+        raise InputError(_too_sharp(kernels, " and ".join(sorted(labels))))
+    return sums
+
+
+def _too_sharp(kernels: Kernels, label: str) -> str:
+    return (
+        f'run.backend = "{kernels.name}": the dual kernel of {label} bends too sharply for it; '
+        'give data.kind = "sampled", or run.backend = "numpy"'
+    )

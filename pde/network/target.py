@@ -22,17 +22,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.polynomial.polynomial import polyder, polyval
 from numpy.typing import NDArray
 
+from ...kernels import Kernels
 from ...kernels.errors import InputError
 from ..config import target as tables
 from ..geometry.subspace import within
 from .activations import Activation, activation
 from .dual import DualKernel
 from .hermite import coefficients, series
+from .kernel_sums import whole_sums
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
@@ -59,6 +62,10 @@ class Teacher(Target, Protocol):
 
     def correlation(self, v: Array, neuron: Activation | str) -> Correlation:
         """(m,) and (m, d): E[y sigma(v.xt)] on normal inputs and its ambient gradient in v."""
+        ...
+
+    def correlations(self, neuron: Activation, kernels: Kernels) -> Callable[[Array], Correlation]:
+        """The same of points of a backend, as a function of them."""
         ...
 
     def second_moment(self) -> float:
@@ -88,6 +95,12 @@ class NeuronTeacher:
             self.weights[:, None] * self.directions
         )
 
+    def correlations(self, neuron: Activation, kernels: Kernels) -> Callable[[Array], Correlation]:
+        """The same of points of a backend, as a function of them."""
+        sums = whole_sums(kernels, neuron, self.activation)
+        directions, weights = kernels.array(self.directions), kernels.array(self.weights)
+        return lambda v: sums(v, directions, weights)
+
     def second_moment(self) -> float:
         """E[y^2] on normal inputs, without noise."""
         overlap = DualKernel(self.activation).value(self.directions @ self.directions.T)
@@ -109,10 +122,19 @@ class SingleIndex:
 
     def correlation(self, v: Array, neuron: Activation | str) -> Correlation:
         """(m,) and (m, d): E[y sigma(v.xt)] on normal inputs and its ambient gradient in v."""
+        return self._along(v, self.direction, neuron)
+
+    def correlations(self, neuron: Activation, kernels: Kernels) -> Callable[[Array], Correlation]:
+        """The same of points of a backend, as a function of them."""
+        direction = kernels.array(self.direction)
+        return lambda v: self._along(v, direction, neuron)
+
+    def _along(self, v: Array, direction: Array, neuron: Activation | str) -> Correlation:
         product = self.hermite * neuron_coefficients(neuron, len(self.hermite))
-        power = np.polynomial.Polynomial(product)
-        c = v @ self.direction
-        return power(c), power.deriv()(c)[:, None] * self.direction
+        c = v @ direction
+        value: Any = polyval(c, product)
+        slope: Any = polyval(c, polyder(product))
+        return value, slope[:, None] * direction
 
     def second_moment(self) -> float:
         """E[y^2] on normal inputs, without noise."""
@@ -133,8 +155,13 @@ class Linear:
 
     def correlation(self, v: Array, neuron: Activation | str) -> Correlation:
         """(m,) and (m, d): E[y sigma(v.xt)] on normal inputs and its ambient gradient in v."""
-        first = neuron_coefficients(neuron, 2)[1]
-        return first * (v @ self.coefficients), np.tile(first * self.coefficients, (len(v), 1))
+        pull = neuron_coefficients(neuron, 2)[1] * self.coefficients
+        return v @ pull, np.tile(pull, (len(v), 1))
+
+    def correlations(self, neuron: Activation, kernels: Kernels) -> Callable[[Array], Correlation]:
+        """The same of points of a backend, as a function of them."""
+        pull = kernels.array(neuron_coefficients(neuron, 2)[1] * self.coefficients)
+        return lambda v: (v @ pull, np.tile(pull, (len(v), 1)))
 
     def second_moment(self) -> float:
         """E[y^2] on normal inputs, without noise."""

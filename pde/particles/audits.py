@@ -57,8 +57,8 @@ def audit(flow: NeuronFlow, state: NeuronState, field: NeuronField) -> dict[str,
         "weight_norm": _weight_norm(flow, state),
         "manifold_drift": state.drift,
         "balance_drift": _balance_drift(flow, state),
-        "risk_replicas": field.risk,
-        "test_risk_replicas": test,
+        "risk_replicas": flow.kernels.host(field.risk),
+        "test_risk_replicas": flow.kernels.host(test),
     }
     if flow.problem.dimension <= LARGEST_MOMENT:
         values["w_second_moment"] = _second_moment(flow, state)
@@ -74,7 +74,8 @@ def _stationarity(flow: NeuronFlow, state: NeuronState, field: NeuronField) -> f
 def _sign_changed(state: NeuronState) -> float:
     if state.origin is None:
         return float("nan")
-    return float(((state.a * state.origin.a < 0) @ state.mass).mean())
+    changed = (state.a * state.origin.a < 0).astype(float)
+    return float((changed @ state.mass).mean())
 
 
 def _displacement(flow: NeuronFlow, state: NeuronState) -> float:
@@ -117,4 +118,4 @@ def _second_moment(flow: NeuronFlow, state: NeuronState) -> Array:
     metric = flow.problem.metric
     v = metric.whitened(flow.chart.raw(state.x))
     weighted = v * (state.mass / len(v))[:, None]
-    return np.asarray(np.einsum("kni,knj->ij", weighted, v))
+    return flow.kernels.host(np.einsum("kni,knj->ij", weighted, v))

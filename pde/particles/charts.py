@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from ..geometry import BatchNormMetric
 from ..geometry import Chart as GridChart
 from ..geometry.chart import Induced
+from ..geometry.metric import beside
 
 Array = NDArray[np.float64]
 Coordinates = Literal["raw", "whitened", "ellipsoid"]
@@ -130,13 +131,13 @@ class EllipsoidChart:
 
     def points(self, x: Array) -> Array:
         """S^(1/2) q."""
-        return _unit(x @ self.metric.square_root)
+        return _unit(x @ beside(self.metric.square_root, x))
 
     def rise(self, x: Array, points: Array, gradient: Array) -> tuple[Array, Array]:
         """|q|^2/r^2 (I - q q' S)(I - S q q') dh/dq."""
         metric, q = self.metric, self.retracted(x)
-        slope = gradient @ metric.square_root
-        normal = q @ metric.covariance
+        slope = gradient @ beside(metric.square_root, x)
+        normal = q @ beside(metric.covariance, x)
         slope = slope - normal * _dot(q, slope)[..., None]
         motion = slope - q * _dot(normal, slope)[..., None]
         motion *= (_dot(q, q) / metric.norm**2)[..., None]
@@ -144,7 +145,9 @@ class EllipsoidChart:
 
     def retracted(self, x: Array) -> Array:
         """x / sqrt(x' S x)."""
-        return np.asarray(x / np.linalg.norm(x @ self.metric.square_root, axis=-1, keepdims=True))
+        root = beside(self.metric.square_root, x)
+        back: Array = x / np.linalg.norm(x @ root, axis=-1, keepdims=True)
+        return back
 
     def from_raw(self, w: Array) -> Array:
         """q of w."""
@@ -166,11 +169,11 @@ class PlainChart:
 
     def points(self, x: Array) -> Array:
         """S^(1/2) w, or w."""
-        return x if self.root is None else np.asarray(x @ self.root)
+        return x if self.root is None else x @ beside(self.root, x)
 
     def rise(self, x: Array, points: Array, gradient: Array) -> tuple[Array, Array]:
         """dh/dw itself."""
-        slope = gradient if self.root is None else gradient @ self.root
+        slope = gradient if self.root is None else gradient @ beside(self.root, x)
         return slope, _dot(slope, slope)
 
     def retracted(self, x: Array) -> Array:
@@ -199,12 +202,14 @@ def chart(coordinates: Coordinates, metric: BatchNormMetric, induced: Induced = 
 
 
 def _dot(x: Array, y: Array) -> Array:
-    return np.asarray(np.einsum("...d,...d->...", x, y))
+    product: Array = np.einsum("...d,...d->...", x, y)
+    return product
 
 
 def _unit(x: Array) -> Array:
-    return np.asarray(x / np.linalg.norm(x, axis=-1, keepdims=True))
+    one: Array = x / np.linalg.norm(x, axis=-1, keepdims=True)
+    return one
 
 
 def _tangent(v: Array, x: Array) -> Array:
-    return np.asarray(x - v * _dot(v, x)[..., None])
+    return x - v * _dot(v, x)[..., None]

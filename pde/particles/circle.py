@@ -46,7 +46,7 @@ def relu_sums(v: Array, c: Array) -> tuple[Array, Array]:
     before, after = prefix[:, place] - prefix[:, first], prefix[:, last] - prefix[:, place]
     value, turn = _window(theta, before, +1.0)
     more, more_turn = _window(theta, after, -1.0)
-    sums, slopes = np.empty((2, len(v)))
+    sums, slopes = np.empty_like(theta), np.empty_like(theta)
     sums[order], slopes[order] = value + more, turn + more_turn
     tangent = np.stack([-v[:, 1], v[:, 0]], axis=1)
     return sums, slopes[:, None] * tangent
@@ -65,7 +65,7 @@ def _prefix_sums(theta: Array, c: Array) -> Array:
     """(4, n + 1): sums of c {cos, sin, theta cos, theta sin} over the first k."""
     cos, sin = np.cos(theta), np.sin(theta)
     terms = c * np.stack([cos, sin, theta * cos, theta * sin])
-    return np.concatenate([np.zeros((4, 1)), np.cumsum(terms, axis=1)], axis=1)
+    return np.concatenate([np.zeros_like(terms[:, :1]), np.cumsum(terms, axis=1)], axis=1)
 
 
 def _window(theta: Array, sums: Array, side: float) -> tuple[Array, Array]:

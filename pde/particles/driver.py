@@ -173,7 +173,8 @@ class NeuronDriver(Loop):
 
         start = (state.x, state.a, state.lost, *(state.affine or ()))
         first = flow.velocity(self.field, state.a)
-        (x, *rest), *stages = advanced(self.tableau, slope, start, first, dt)
+        combine = flow.kernels.combine
+        (x, *rest), *stages = advanced(self.tableau, slope, start, first, dt, combine)
         x, drift = flow.retracted(x)
         return (x, *rest), stages, drift
 
@@ -185,7 +186,9 @@ class NeuronDriver(Loop):
         error = 0.0
         if self.tableau.defect:
             last = flow.velocity(field, a)
-            off_x, off_a, off_lost, *off = estimated_error(self.tableau, stages, last, dt)
+            off_x, off_a, off_lost, *off = estimated_error(
+                self.tableau, stages, last, dt, flow.kernels.combine
+            )
             parts = [(off_x, x, state.x), (off_a, a, state.a)]
             if state.affine is not None:
                 parts.append((_joined(off), _joined(affine), _joined(state.affine)))
@@ -229,15 +232,15 @@ class NeuronDriver(Loop):
         return max(speeds)
 
     def _frame(self, whole: bool = True) -> Frame:
-        state = self.state
-        fields = {"direction": np.array(self.flow.chart.raw(state.x)), "a": state.a.copy()}
-        if state.affine is not None:
-            fields |= {name: part.copy() for name, part in state.affine._asdict().items()}
+        state, host = self.state, self.flow.kernels.host
+        fields = {"direction": np.array(host(self.flow.chart.raw(state.x)))}
+        weights = {"a": state.a, **(state.affine._asdict() if state.affine else {})}
+        fields |= {name: np.array(host(part)) for name, part in weights.items()}
         if whole:
             state.critical.advance(state.time, sharpness(self.flow, state))
         diagnostics = audit(self.flow, state, self.field)
         log = self._taken_log()
-        return Frame(state.time, state.step, fields, 0, diagnostics, log, state.packed())
+        return Frame(state.time, state.step, fields, 0, diagnostics, log, state.packed(host))
 
 
 def _affine(parts: Sequence[Array]) -> Affine | None:
@@ -246,7 +249,7 @@ def _affine(parts: Sequence[Array]) -> Affine | None:
 
 def _joined(parts: Sequence[Array]) -> Array:
     """(replicas, neurons, 2): gamma and beta, or what belongs to them, side by side."""
-    return np.stack(parts, axis=-1)
+    return np.stack(list(parts), axis=-1)
 
 
 def _norm(values: Array, mass: Array) -> float:

@@ -89,8 +89,10 @@ class NeuronFlow:
 
     def initial_state(self, neurons: Neurons) -> NeuronState:
         """The state at t = 0."""
-        x = np.ascontiguousarray(self.chart.from_raw(neurons.inner))
-        state = NeuronState(x, neurons.a, neurons.mass, np.zeros(len(x)), affine=neurons.affine)
+        array = self.kernels.array
+        x, a, mass = map(array, (self.chart.from_raw(neurons.inner), neurons.a, neurons.mass))
+        affine = None if neurons.affine is None else Affine(*map(array, neurons.affine))
+        state = NeuronState(x, a, mass, array(np.zeros(len(x))), affine=affine)
         if self.balanced:
             state.balance = state.a**2 - self.balancing(state)
         return state
@@ -125,8 +127,8 @@ class NeuronFlow:
         if affine is not None:
             gradient, slope = affine.pulled(points, gradient)
             slope = self._moving(slope)
-        outer, inner, rest = (np.zeros(a.shape) for _ in range(3))
-        motion = np.zeros(x.shape)
+        outer = inner = rest = np.zeros_like(a)
+        motion = np.zeros_like(x)
         if self.problem.trains_outer:
             outer = (response.h + self.problem.ridge * a) ** 2
         if self.problem.trains_inner:
@@ -158,7 +160,8 @@ class NeuronFlow:
 
     def energy(self, field: NeuronField, a: Array, mass: Array) -> Array:
         """(replicas,): F, without noise; an entropy of finitely many neurons is none."""
-        return np.asarray(field.risk + 0.5 * self.problem.ridge * (a**2 @ mass))
+        energy: Array = field.risk + 0.5 * self.problem.ridge * (a**2 @ mass)
+        return energy
 
     def retracted(self, x: Array) -> tuple[Array, float]:
         """x on its manifold, and the largest relative departure from it that this removed."""
@@ -173,10 +176,11 @@ class NeuronFlow:
         problem, (w, before) = self.problem, (self.chart.raw(x), self.chart.raw(other))
         if problem.normalised and problem.induced == "round":
             w, before = problem.metric.whitened(w), problem.metric.whitened(before)
-        apart = np.sqrt(_square(w - before))
+        apart: Array = np.sqrt(_square(w - before))
         if not problem.normalised:
             return apart
-        return np.asarray(problem.metric.norm * 2 * np.arcsin(np.minimum(apart / 2, 1.0)))
+        angle: Array = 2 * np.arcsin(np.minimum(apart / 2, 1.0))
+        return problem.metric.norm * angle
 
     def test_risk(self, state: NeuronState) -> Array:
         """(replicas,): NaN where no rows are held out."""
@@ -203,7 +207,7 @@ def _interaction(problem: Problem, kernels: Kernels) -> NeuronInteraction:
         test = Rows(_met(problem, data.test_inputs), data.test_targets)
         return RowInteraction(problem.activation, problem.loss, rows, test, kernels)
     assert problem.teacher is not None
-    inner = KernelInteraction(problem.activation, problem.teacher, problem.dimension)
+    inner = KernelInteraction(problem.activation, problem.teacher, problem.dimension, kernels)
     if problem.normalised:
         return inner
     if not homogeneous(problem) or data.mean.any():
@@ -239,4 +243,5 @@ def _met(problem: Problem, inputs: Array) -> Array:
 
 
 def _square(x: Array) -> Array:
-    return np.asarray(np.einsum("...d,...d->...", x, x))
+    square: Array = np.einsum("...d,...d->...", x, x)
+    return square

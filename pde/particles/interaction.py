@@ -5,19 +5,20 @@
 and the ambient gradient of h in p, for every replica on its own. Three forms of the expectation:
 
     RowInteraction          mean over rows: two passes over (neurons x rows), in tiles in cache;
-                            no activation is stored. Neurons are the host's, on every backend
+                            no activation is stored
     KernelInteraction       square loss on normal inputs, |p| = 1: h = K c - E[y sigma], K the dual
                             kernel, in tiles; on the circle with relu or abs by sorting (`circle`)
     HomogeneousInteraction  the same for points of any length and sigma(s z) = s sigma(z), s > 0:
                             h(p) = |p| h(p/|p|)
 
-Shapes: points (replicas, neurons, d), outer c (replicas, neurons). Batch normalization is in the
-points and rows alone (`charts`): whitened rows make it exact.
+Shapes: points (replicas, neurons, d), outer c (replicas, neurons), of the backend. Batch
+normalization is in the points and rows alone (`charts`): whitened rows make it exact. The host does
+two things alone: it solves the regression for a, and makes what the sharpness takes besides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,8 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels import Kernels
+from ...kernels.contract import OverlapSums
+from ...kernels.reference.interaction import tiles
 from ..network.activations import Activation
 from ..network.dual import DualKernel
+from ..network.kernel_sums import whole_sums
 from ..network.loss import Loss
 from ..network.target import Teacher
 from .circle import Sums, sorted_sums
@@ -34,7 +38,7 @@ from .regression import by_overlaps, by_rows
 
 Array = NDArray[np.float64]
 
-TILE = 512  # neurons x neurons of a kernel tile: 2 MiB
+TILE = 512  # rows x neurons: 2 MiB
 TURN = 1e-4  # of the angle, for a second derivative to about 1e-8
 ON_ONE_LINE = 1e-7  # sine of an angle
 
@@ -86,6 +90,10 @@ class Rows:
     inputs: Array
     targets: Array
 
+    def on(self, kernels: Kernels) -> Rows:
+        """The rows on a backend."""
+        return Rows(kernels.array(self.inputs), kernels.array(self.targets))
+
 
 class RowInteraction:
     """Expectations as means over the training rows."""
@@ -94,7 +102,7 @@ class RowInteraction:
         self, activation: Activation, loss: Loss, rows: Rows, test: Rows, kernels: Kernels
     ) -> None:
         self.activation, self.loss, self.kernels = activation, loss, kernels
-        self.rows, self.test = rows, test
+        self.rows, self.test = rows.on(kernels), test.on(kernels)
 
     def description(self) -> str:
         """One phrase that says which sums run."""
@@ -106,12 +114,12 @@ class RowInteraction:
         f: Array = sigma.linear * (inputs @ (outer @ points)) + sigma.constant * outer.sum()
         for part in sigma.parts:
             sums = self.kernels.pair_forward(part.remainder, sigma.gain * points, inputs, outer)
-            f = f + part.weight * self.kernels.host(sums)
+            f = f + part.weight * sums
         return f
 
     def respond(self, points: Array, outer: Array) -> Response:
         """Risk, field and gradient."""
-        risk, h, gradient = np.empty(len(points)), np.empty(outer.shape), np.empty(points.shape)
+        risk, h, gradient = (np.empty_like(x) for x in (outer[:, 0], outer, points))
         for k, (p, c) in enumerate(zip(points, outer, strict=True)):
             f = self.predict(p, c, self.rows.inputs)
             risk[k] = self.loss.value(f, self.rows.targets).mean()
@@ -126,20 +134,22 @@ class RowInteraction:
         return lambda c, w: self._pull(points, bend * self._pushed(points, c, w))
 
     def _pushed(self, points: Array, outer: Array, moved: Array) -> Array:
-        """(rows,): sum_j c_j sigma(p_j.x) + w_j.x sigma'(p_j.x)."""
-        inputs = self.rows.inputs
-        f = self.predict(points, outer, inputs)
-        for here in _tiles(len(inputs)):
+        """(rows,): sum_j c_j sigma(p_j.x) + w_j.x sigma'(p_j.x); the latter on the host."""
+        inputs, p, w = map(self.kernels.host, (self.rows.inputs, points, moved))
+        turned = np.zeros(len(inputs))
+        for here in tiles(len(inputs), TILE):
             rows = inputs[here]
-            for there in _tiles(len(points)):
-                slope = self.activation.slope(rows @ points[there].T)
-                f[here] += np.einsum("kj,kj->k", slope, rows @ moved[there].T)
-        return f
+            for there in tiles(len(p), TILE):
+                slope = self.activation.slope(rows @ p[there].T)
+                turned[here] += np.einsum("kj,kj->k", slope, rows @ w[there].T)
+        return self.predict(points, outer, self.rows.inputs) + self.kernels.array(turned)
 
     def regression(self, points: Array, mass: Array, ridge: float) -> Array:
         """(N,): the a of least squares with a ridge."""
-        features = self.activation.value(self.rows.inputs @ points.T)
-        return by_rows(features, self.rows.targets, mass, ridge)
+        host = self.kernels.host
+        features = self.activation.value(host(self.rows.inputs) @ host(points).T)
+        a = by_rows(features, host(self.rows.targets), host(mass), ridge)
+        return self.kernels.array(a)
 
     def _pull(self, points: Array, residual: Array) -> tuple[Array, Array]:
         """(neurons,) and (neurons, d): E[residual sigma(p.x)] and its gradient in p."""
@@ -148,30 +158,34 @@ class RowInteraction:
         h = sigma.linear * (points @ mean) + sigma.constant * residual.sum()
         gradient = np.broadcast_to(sigma.linear * mean, points.shape)
         for part in sigma.parts:
-            pulls = self.kernels.pair_backward(
+            sums, slopes = self.kernels.pair_backward(
                 part.remainder, sigma.gain * points, inputs, residual
             )
-            sums, slopes = map(self.kernels.host, pulls)
             h, gradient = h + part.weight * sums, gradient + part.weight * sigma.gain * slopes
         return h, gradient
 
     def test_risk(self, points: Array, outer: Array) -> Array:
         """(replicas,): mean loss over held-out rows; NaN where there are none."""
         if not len(self.test.inputs):
-            return np.full(len(points), np.nan)
-        pairs = zip(points, outer, strict=True)
-        f = [self.predict(p, c, self.test.inputs) for p, c in pairs]
-        return np.array([self.loss.value(each, self.test.targets).mean() for each in f])
+            return np.full_like(outer[:, 0], np.nan)
+        risk = np.empty_like(outer[:, 0])
+        for k, (p, c) in enumerate(zip(points, outer, strict=True)):
+            f = self.predict(p, c, self.test.inputs)
+            risk[k] = self.loss.value(f, self.test.targets).mean()
+        return risk
 
 
 class KernelInteraction:
     """Expectations over the normal law, by dual kernels; square loss, points of length one."""
 
-    def __init__(self, activation: Activation, target: Teacher, dimension: int) -> None:
-        self.activation, self.target = activation, target
+    def __init__(
+        self, activation: Activation, target: Teacher, dimension: int, kernels: Kernels
+    ) -> None:
+        self.activation, self.target, self.kernels = activation, target, kernels
         self.target_moment = target.second_moment() + target.noise**2
+        self.correlation = target.correlations(activation, kernels)
         on_circle = sorted_sums(activation) if dimension == 2 else None
-        self.sums: Sums = on_circle or _KernelTiles(activation)
+        self.sums: Sums = on_circle or _pair_sums(whole_sums(kernels, activation))
         self._description = "sorted sums on the circle" if on_circle else "dual-kernel tiles"
 
     def description(self) -> str:
@@ -180,10 +194,10 @@ class KernelInteraction:
 
     def respond(self, points: Array, outer: Array) -> Response:
         """Risk, field and gradient."""
-        risk, h, gradient = np.empty(len(points)), np.empty(outer.shape), np.empty(points.shape)
+        risk, h, gradient = (np.empty_like(x) for x in (outer[:, 0], outer, points))
         for k, (v, c) in enumerate(zip(points, outer, strict=True)):
             value, slope = self.sums(v, c)
-            wanted, wanted_slope = self.target.correlation(v, self.activation)
+            wanted, wanted_slope = self.correlation(v)
             risk[k] = 0.5 * (c @ (value - 2 * wanted) + self.target_moment)
             h[k], gradient[k] = value - wanted, slope - wanted_slope
         return Response(risk, h, gradient)
@@ -193,9 +207,10 @@ class KernelInteraction:
 
         grad_v grad_v' kappa(v.v') = kappa' + kappa'' v' v^T
         """
-        kernel = DualKernel(self.activation)
-        cosine = points @ points.T
-        value, slope, bend = kernel.value(cosine), kernel.slope(cosine), _second(kernel, cosine)
+        kernel, on_host = DualKernel(self.activation), self.kernels.host(points)
+        cosine = on_host @ on_host.T
+        made = kernel.value(cosine), kernel.slope(cosine), _second(kernel, cosine)
+        value, slope, bend = map(self.kernels.array, made)
 
         def changed(c: Array, w: Array) -> tuple[Array, Array]:
             h = value @ c + ((slope @ w) * points).sum(axis=1)
@@ -206,16 +221,17 @@ class KernelInteraction:
 
     def regression(self, points: Array, mass: Array, ridge: float) -> Array:
         """(N,): the a of least squares with a ridge."""
-        return by_overlaps(*self.overlaps(points), mass, ridge)
+        points, mass = self.kernels.host(points), self.kernels.host(mass)
+        return self.kernels.array(by_overlaps(*self.overlaps(points), mass, ridge))
 
     def overlaps(self, points: Array) -> tuple[Array, Array]:
-        """E[sigma(v_i.x) sigma(v_j.x)] (N, N) and E[y sigma(v_i.x)] (N,)."""
+        """E[sigma(v_i.x) sigma(v_j.x)] (N, N) and E[y sigma(v_i.x)] (N,), of the host."""
         overlap = DualKernel(self.activation).value(points @ points.T)
         return overlap, self.target.correlation(points, self.activation)[0]
 
     def test_risk(self, points: Array, outer: Array) -> Array:
         """NaN: nothing is held out of a law that is known exactly."""
-        return np.full(len(points), np.nan)
+        return np.full_like(outer[:, 0], np.nan)
 
 
 def _second(kernel: DualKernel, cosine: Array) -> Array:
@@ -227,24 +243,9 @@ def _second(kernel: DualKernel, cosine: Array) -> Array:
     return np.where(apart, (behind - ahead) / (2 * TURN * np.where(apart, sine, 1.0)), 0.0)
 
 
-def _tiles(length: int) -> Iterator[slice]:
-    return (slice(start, start + TILE) for start in range(0, length, TILE))
-
-
-class _KernelTiles:
-    """sum_j c_j kappa(v_i.v_j) and its gradient in v_i, tile by tile."""
-
-    def __init__(self, activation: Activation) -> None:
-        self.kernel = DualKernel(activation)
-
-    def __call__(self, v: Array, c: Array) -> tuple[Array, Array]:
-        sums, slopes, moved = np.zeros(len(v)), np.zeros(v.shape), c[:, None] * v
-        for here in _tiles(len(v)):
-            for there in _tiles(len(v)):
-                cosine = v[here] @ v[there].T
-                sums[here] += self.kernel.value(cosine) @ c[there]
-                slopes[here] += self.kernel.slope(cosine) @ moved[there]
-        return sums, slopes
+def _pair_sums(sums: OverlapSums) -> Sums:
+    """Of neurons at the points themselves."""
+    return lambda v, c: sums(v, v, c)
 
 
 class HomogeneousInteraction:
@@ -280,9 +281,11 @@ class HomogeneousInteraction:
 
     def regression(self, points: Array, mass: Array, ridge: float) -> Array:
         """(N,): the a of least squares with a ridge."""
-        length, v = _polar(points)
+        kernels = self.sphere.kernels
+        length, v = _polar(kernels.host(points))
         overlap, wanted = self.sphere.overlaps(v)
-        return by_overlaps(overlap * np.outer(length, length), length * wanted, mass, ridge)
+        overlap = overlap * np.outer(length, length)
+        return kernels.array(by_overlaps(overlap, length * wanted, kernels.host(mass), ridge))
 
     def test_risk(self, points: Array, outer: Array) -> Array:
         """NaN: nothing is held out of a law that is known exactly."""
@@ -291,5 +294,5 @@ class HomogeneousInteraction:
 
 def _polar(points: Array) -> tuple[Array, Array]:
     """Lengths and directions."""
-    length = np.linalg.norm(points, axis=-1)
+    length: Array = np.linalg.norm(points, axis=-1)
     return length, points / np.where(length > 0, length, 1.0)[..., None]

@@ -46,7 +46,8 @@ class Noise:
         """(x, a[, gamma, beta]) after tau dt = `heat`, with the numbers of a step's walk."""
         problem = self.problem
         x, a, *affine = point
-        numbers = self._numbers((*a.shape, x.shape[-1] + 1 + len(affine)), step, walk)
+        drawn = self._numbers((*a.shape, x.shape[-1] + 1 + len(affine)), step, walk)
+        numbers: Array = np.asarray(drawn, like=a)
         xi, eta = numbers[..., : x.shape[-1]], np.moveaxis(numbers[..., x.shape[-1] :], -1, 0)
         if problem.trains_inner:
             x = self._inner(x, 2 * problem.rates.inner * heat, xi)
@@ -75,7 +76,8 @@ class Noise:
         """Inner weights in the chart; variance : of the walk along one direction."""
         problem = self.problem
         if not problem.normalised:
-            return np.asarray(x + np.sqrt(variance) * xi)
+            walked: Array = x + np.sqrt(variance) * xi
+            return walked
         spread = np.sqrt(variance) / problem.metric.norm
         if problem.induced == "bn":
             return self.chart.from_raw(on_sphere(self.chart.raw(x), spread, xi))
@@ -83,7 +85,7 @@ class Noise:
         return self.chart.from_raw(problem.metric.raw(v))
 
     def _numbers(self, shape: tuple[int, ...], step: int, walk: int) -> Array:
-        """Independent normal numbers (replicas, ..)."""
+        """Independent normal numbers (replicas, ..), drawn on the host: the same on any backend."""
         drawn = np.empty(shape)
         for replica in range(shape[0]):
             bits = np.random.Philox(key=self.key, counter=[0, walk, replica, step])
@@ -100,5 +102,6 @@ def on_sphere(u: Array, spread: float, xi: Array) -> Array:
     q = spread / np.sqrt(1 + bent * spread**2)
     tangent = q * (xi - u * np.einsum("...d,...d->...", u, xi)[..., None])
     angle = np.linalg.norm(tangent, axis=-1, keepdims=True)
-    end = np.cos(angle) * u + np.sinc(angle / np.pi) * tangent
-    return np.asarray(end / np.linalg.norm(end, axis=-1, keepdims=True))
+    end: Array = np.cos(angle) * u + np.sinc(angle / np.pi) * tangent
+    end /= np.linalg.norm(end, axis=-1, keepdims=True)
+    return end

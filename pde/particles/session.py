@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ...kernels import select
+from ...kernels import Kernels, select
 from ...kernels.errors import InputError
 from ..config import Config
 from ..config.text import size
@@ -43,6 +43,11 @@ class NeuronSession:
         _refuse_too_large(config, problem, kernels.memory())
         return cls(config, problem, NeuronFlow(problem, config.solver.coordinates, kernels))
 
+    def on(self, kernels: Kernels) -> NeuronSession:
+        """The same run on another backend."""
+        flow = NeuronFlow(self.problem, self.config.solver.coordinates, kernels)
+        return replace(self, flow=flow)
+
     def initial_state(self) -> NeuronState:
         """The neurons of the initial law."""
         solver, problem = self.config.solver, self.problem
@@ -63,10 +68,10 @@ class NeuronSession:
         report: Callable[[Report], None] | None = None,
     ) -> NeuronDriver:
         """A driver at the start, or at a stored state."""
-        config = self.config
+        config, array = self.config, self.flow.kernels.array
         if restart is None:
             tell_spread(self.problem)
-        state = self.initial_state() if restart is None else NeuronState.unpacked(restart)
+        state = self.initial_state() if restart is None else NeuronState.unpacked(restart, array)
         return NeuronDriver(
             self.flow,
             state,
@@ -84,7 +89,7 @@ class NeuronSession:
         data = self.problem.data
         rows = data if isinstance(data, Samples) else None
         return NeuronLayout(
-            neuron_mass=state.mass,
+            neuron_mass=self.flow.kernels.host(state.mass),
             replicas=len(state.a),
             data_mean=data.mean,
             data_covariance=data.covariance,

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import Chart
+from ..geometry.metric import beside
 from ..network.data import Samples
 from ..sharpness import has_tangent, largest_eigenvalue
 from .flow import NeuronFlow
@@ -35,8 +36,9 @@ class NeuronTangent:
 
     def __init__(self, flow: NeuronFlow, state: NeuronState) -> None:
         self.problem, self.mass, self.a = flow.problem, state.mass, state.a[0]
+        self.array = flow.kernels.array
         self.v = flow.chart.points(state.x)[0]
-        self.scale, points = np.ones(len(self.a)), self.v
+        self.scale, points = np.ones_like(self.a), self.v
         if state.affine is not None:
             self.scale = state.affine.gamma[0]
             points = state.affine.points(flow.chart.points(state.x))[0]
@@ -47,7 +49,7 @@ class NeuronTangent:
         """W of noise, the same every time."""
         width = 1 + self.v.shape[1] + (self.problem.affine is not None)
         noise = np.random.Generator(np.random.Philox(0))
-        return self.load(noise.standard_normal((len(self.a), width)))
+        return self.load(self.array(noise.standard_normal((len(self.a), width))))
 
     def field(self, load: Array) -> Array:
         """Q."""
@@ -86,7 +88,7 @@ class NeuronTangent:
             return self.mobility.raised(tangent, self.v)
         if isinstance(self.problem.data, Samples):
             return gradient
-        return np.asarray(gradient @ self.problem.metric.covariance)
+        return gradient @ beside(self.problem.metric.covariance, gradient)
 
 
 def sharpness(flow: NeuronFlow, state: NeuronState) -> float:

@@ -7,7 +7,7 @@ continued from `packed` takes bitwise the steps that the uninterrupted run takes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from ..critical import CriticalClock
 from ..network.affine import Affine
 
 Array = NDArray[np.float64]
+
+KEPT = ("clock", "step", "critical")  # by the host
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ class NeuronState:
         """Integral of the dissipation, mean over the replicas."""
         return float(self.lost.mean())
 
-    def packed(self) -> dict[str, NDArray[Any]]:
-        """The state as named arrays."""
+    def packed(self, host: Callable[[Array], Array] = np.asarray) -> dict[str, NDArray[Any]]:
+        """The state as named arrays of the host, which `host` gives."""
         clock = [self.time, self.start_energy, self.dt, self.error, self.drift]
         arrays: dict[str, NDArray[Any]] = {
             "x": self.x,
@@ -105,16 +107,24 @@ class NeuronState:
         if self.origin is not None:
             arrays |= self.origin.packed()
         arrays["critical"] = self.critical.packed()
-        return {name: np.array(value) for name, value in arrays.items()}
+        return {name: np.array(host(value)) for name, value in arrays.items()}
 
     @classmethod
-    def unpacked(cls, arrays: Mapping[str, NDArray[Any]]) -> NeuronState:
-        """The state that `packed` gave."""
-        time, start_energy, dt, error, drift = (float(value) for value in arrays["clock"])
-        x, a, mass, lost = (np.ascontiguousarray(arrays[n]) for n in ("x", "a", "mass", "lost"))
+    def unpacked(
+        cls,
+        stored: Mapping[str, NDArray[Any]],
+        array: Callable[[Array], Array] = np.ascontiguousarray,
+    ) -> NeuronState:
+        """The state that `packed` gave, its weights where `array` puts them."""
+        time, start_energy, dt, error, drift = (float(value) for value in stored["clock"])
+        arrays = {
+            name: np.ascontiguousarray(value) if name in KEPT else array(value)
+            for name, value in stored.items()
+        }
+        x, a, mass, lost = (arrays[n] for n in ("x", "a", "mass", "lost"))
         affine = Affine(arrays["gamma"], arrays["beta"]) if "gamma" in arrays else None
         return cls(
-            x, a, mass, lost, time, int(arrays["step"]), start_energy, dt, error, drift,
+            x, a, mass, lost, time, int(stored["step"]), start_energy, dt, error, drift,
             arrays.get("balance"), affine,
             Origin.unpacked(arrays), CriticalClock.unpacked(arrays.get("critical")),
         )  # fmt: skip

@@ -98,7 +98,7 @@ class Driver(Loop):
         self.moments = self.flow.moments(self.state)
         self.field = self.flow.field(self.state, self.moments)
         if not (np.isfinite(self.field.risk) and np.isfinite(self.field.h).all()):
-            raise NumericalFailure(_first_bad(self.state, self.field))
+            raise NumericalFailure(_first_bad(self.flow, self.state, self.field))
         driving = slopes(self.flow, self.field, self.moments, self.state)
         self.dissipation, self.speed = driving.dissipation, driving.speed
         self.sign_flux = sign_flux(self.flow, self.state, self.field)
@@ -313,7 +313,7 @@ class Driver(Loop):
             self.state.critical.advance(self.state.time, sharpness(self.flow, self.moments))
         diagnostics = audit(self.flow, self.state, self.field, self.moments)
         if not np.isfinite(diagnostics["mass"]):
-            raise NumericalFailure(_first_bad(self.state, self.field))
+            raise NumericalFailure(_first_bad(self.flow, self.state, self.field))
         packed = self.state.packed(self.flow.kernels.host)
         return Frame(
             self.state.time,
@@ -333,14 +333,18 @@ class Driver(Loop):
         return {"tracer_direction": raw, "tracer_a": tracers.a.copy()}
 
 
-def _first_bad(state: State, field: Field) -> str:
+def _first_bad(flow: Flow, state: State, field: Field) -> str:
     """Which array is not finite, where, and when."""
-    for name, values in (("rho", state.rho), ("h", field.h)):
-        bad = np.argwhere(~np.isfinite(values))
-        if len(bad):
-            index = tuple(int(i) for i in bad[0])
-            return f"{name} is not finite at index {index}, t = {state.time:.6g}, step {state.step}"
-    return f"the risk is not finite at t = {state.time:.6g}, step {state.step}"
+    host, when = flow.kernels.host, f"t = {state.time:.6g}, step {state.step}"
+    columns = np.argwhere(host(flow.kernels.column_audits(state.rho, state.axis.values)[3]))
+    if len(columns):
+        column = tuple(int(i) for i in columns[0])
+        place = int(np.argmin(np.isfinite(host(state.rho[column]))))
+        return f"rho is not finite at index {(*column, place)}, {when}"
+    bad = np.argwhere(~np.isfinite(host(field.h)))
+    if len(bad):
+        return f"h is not finite at index {tuple(int(i) for i in bad[0])}, {when}"
+    return f"the risk is not finite at {when}"
 
 
 def _wider(axis: CellAxis) -> str:

@@ -13,44 +13,60 @@ What "size" is, the caller decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...kernels.reference.combination import combine
 from .tableaux import Tableau
 
 Array = NDArray[np.float64]
 Point = tuple[Array, ...]
 Slope = Callable[[Point], Point]
+Combine = Callable[[Array, Sequence[Array], Sequence[float]], None]
 
 SAFETY, GROWTH, SHRINK = 0.9, 5.0, 0.2
 SMALLEST, REMEMBERED = 1e-10, 1e-4  # smaller errors, now and before, count as these
 
 
-def advanced(tableau: Tableau, slope: Slope, point: Point, first: Point, dt: float) -> list[Point]:
-    """The new point, then all stages; `first` is F(point)."""
+def advanced(
+    tableau: Tableau,
+    slope: Slope,
+    point: Point,
+    first: Point,
+    dt: float,
+    combine: Combine = combine,
+) -> list[Point]:
+    """The new point, then all stages; `first` is F(point). combine : of the backend."""
     stages = [first]
     for row in tableau.stages:
-        stages.append(slope(_moved(point, stages, row, dt)))
-    return [_moved(point, stages, tableau.weights, dt), *stages]
+        stages.append(slope(_combined([point, *stages], [1.0, *_times(row, dt)], combine)))
+    weights = [1.0, *_times(tableau.weights, dt)]
+    return [_combined([point, *stages], weights, combine), *stages]
 
 
-def estimated_error(tableau: Tableau, stages: list[Point], last: Point, dt: float) -> Point:
+def estimated_error(
+    tableau: Tableau, stages: list[Point], last: Point, dt: float, combine: Combine = combine
+) -> Point:
     """Local error of the step; `last` is F at the new point."""
-    zero = tuple(np.zeros_like(part) for part in last)
-    return _moved(zero, [*stages, last], tableau.defect, dt)
+    return _combined([*stages, last], _times(tableau.defect, dt), combine)
 
 
-def _moved(point: Point, stages: list[Point], weights: tuple[float, ...], dt: float) -> Point:
-    moved = tuple(part.copy() for part in point)
-    for weight, stage in zip(weights, stages, strict=True):
-        if weight:
-            for part, velocity in zip(moved, stage, strict=True):
-                part += (dt * weight) * velocity
-    return moved
+def _times(weights: Sequence[float], dt: float) -> list[float]:
+    return [dt * weight for weight in weights]
+
+
+def _combined(points: Sequence[Point], weights: Sequence[float], combine: Combine) -> Point:
+    """The sum of points times weights, those of weight 0 left out."""
+    used = [(point, weight) for point, weight in zip(points, weights, strict=True) if weight]
+    sums = []
+    for parts in zip(*(point for point, _ in used), strict=True):
+        sums.append(np.empty_like(parts[0]))
+        combine(sums[-1], parts, [weight for _, weight in used])
+    return tuple(sums)
 
 
 @dataclass(frozen=True)

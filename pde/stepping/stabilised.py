@@ -14,16 +14,11 @@ Source: Meyer, Balsara, Aslam, J. Comput. Phys. 257 (2014) 594, with b_0 = b_1 =
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...kernels import Velocity
 from ..density.flow import Flow
 from ..density.state import State
 from .control import StepControl
 from .tableaux import legendre
-
-Array = NDArray[np.float64]
 
 
 def stabilised(flow: Flow, state: State, velocity: Velocity, dt: float, stages: int) -> bool:
@@ -31,20 +26,17 @@ def stabilised(flow: Flow, state: State, velocity: Velocity, dt: float, stages: 
 
     Returns whether the step was taken.
     """
-    start, axis = state.rho, state.axis
+    start, axis, combine = state.rho, state.axis, flow.kernels.combine
     now, before, slope = flow.scratch(start)
     first, rows = legendre(stages, flow.kernels.real)
     flow.stage(slope, start, None, (0.0, 1.0), velocity, dt, axis)
-    slope -= start  # dt L(Y_0)
-    np.multiply(slope, first, out=now)
-    now += start
+    combine(slope, (slope, start), (1.0, -1.0))  # dt L(Y_0)
+    combine(now, (slope, start), (first, 1.0))
     before[...] = start
     for mu, nu, m, g in rows:
         if not now.min() >= 0:
             return False
-        for panel in range(len(start)):  # no temporary of the whole
-            part = nu * before[panel] + (1 - mu - nu) * start[panel]
-            before[panel] = part + g * slope[panel]
+        combine(before, (before, start, slope), (nu, 1 - mu - nu, g))
         flow.stage(before, now, before, (1.0, mu), velocity, m / mu * dt, axis)
         before, now = now, before
     if not now.min() >= 0:

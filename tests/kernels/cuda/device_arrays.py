@@ -2,7 +2,8 @@
 
 A `DeviceArray` answers NumPy's functions and operators by `__array_function__` and
 `__array_ufunc__`, as CuPy's arrays do, and refuses what those refuse: to become a NumPy array
-unasked, and to be combined with one. `xp` is the part of the namespace that the backend uses.
+unasked, and to be combined with one. `xp` is the part of the namespace that the backend uses, and
+`xp.copies` how many arrays have gone either way.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def _made(function: Any) -> Any:
 def _asarray(values: Any, dtype: Any = None) -> Any:
     if isinstance(values, DeviceArray):
         return values if dtype in (None, values.dtype) else _on(values.held.astype(dtype))
+    xp.copies += 1
     return _on(np.array(values, dtype))
 
 
@@ -117,11 +119,17 @@ def _cholesky(s: DeviceArray) -> DeviceArray:
     return _on(np.stack([lapack.dpotrf(each, lower=1)[0] for each in s.held]))
 
 
+def _asnumpy(values: Any) -> Any:
+    xp.copies += 1
+    return values.held.copy()
+
+
 xp = SimpleNamespace(
     linalg=SimpleNamespace(cholesky=_cholesky),
     ndarray=DeviceArray,
     empty=_made(np.empty),
     asarray=_asarray,
     ascontiguousarray=lambda values: _on(np.ascontiguousarray(values.held)),
-    asnumpy=lambda values: values.held.copy(),
+    asnumpy=_asnumpy,
+    copies=0,
 )

@@ -30,8 +30,10 @@ from bnflow.kernels.cuda import pairs as launches
 from bnflow.kernels.cuda.module import source
 from bnflow.kernels.errors import InputError
 from bnflow.kernels.reference.activations import REMAINDERS, Remainder, bent, clipped
+from bnflow.kernels.reference.interaction import unit
 from bnflow.pde.density.stencil import stencil
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere
+from bnflow.pde.network.dual import DualKernel
 
 Array = Any
 TWIN = select("numpy")
@@ -64,6 +66,9 @@ def cases() -> Iterator[Case]:
     """All of them."""
     for d, n, count in ((2, 5, 13), (3, 4, 7), (4, 4, 5)):
         yield Case(f"directions d={d}", partial(directions, d=d, n=n, count=count))
+    for d, n, count in ((2, 5, 33), (3, 4, 97), (4, 4, 5)):  # columns longer than a warp, and not
+        yield Case(f"audits d={d}", partial(audits, d=d, n=n, count=count))
+    yield Case("combination", combination)
     schemes: tuple[Scheme, ...] = ("upwind", "muscl", "weno")
     for scheme in schemes:
         for d, n, count in ((2, 9, 8), (3, 5, 7), (4, 4, 4)):
@@ -75,6 +80,8 @@ def cases() -> Iterator[Case]:
         yield Case(f"pairs {name}", partial(pairs, name=name, d=3))
         yield Case(f"tiles {name}", partial(pairs, name=name, d=19))
         yield Case(f"elementwise {name}", partial(elementwise, name=name))
+    for name in ("relu", "step", "erf", "tanh"):
+        yield Case(f"overlaps {name}", partial(overlaps, name=name))
 
 
 # -- inputs ------------------------------------------------------------------------------------
@@ -118,6 +125,40 @@ def directions(kernels: CudaKernels, d: int, n: int, count: int) -> float:
         worst = max(worst, np.abs(got - exact).max() / (2 * eps * d * np.abs(exact).max()))
     out, exact = (k.outflow(faces, sphere.volume) for k in (kernels, TWIN))
     return float(max(worst, np.abs(out - exact).max() / (2 * eps * d * exact.max())))
+
+
+def audits(kernels: CudaKernels, d: int, n: int, count: int) -> float:
+    """All of them, on a density with ridges; then with numbers that are none."""
+    rng = np.random.default_rng(d)
+    rho = held(kernels, rough(rng, (2 * d, *[n] * (d - 1), count)))
+    a, exact, worst = np.linspace(-1.3, 1.1, count), rho.astype(float), 0.0
+    size = np.stack([0 * exact, np.abs(exact * np.log(exact + (exact == 0))), exact, 0 * exact])
+    found, wanted = kernels.column_audits(rho, a), TWIN.column_audits(exact, a)
+    worst = error(kernels, found, wanted, size.sum(axis=-1) + (wanted[3:] + 1) * 1e-30, 4)
+    for along_a in (False, True):
+        got = kernels.narrow_columns(rho, 0.73, along_a=along_a)
+        told = TWIN.narrow_columns(exact, 0.73, along_a=along_a)
+        worst = max(worst, error(kernels, got, told, exact.sum(axis=-1), 4))
+        assert told.any()
+    rho[1, 0, ..., 2], rho[-1, ..., -1] = np.nan, np.inf
+    found, wanted = kernels.column_audits(rho, a), TWIN.column_audits(rho.astype(float), a)
+    same = [np.array_equal(found[k], wanted[k], equal_nan=True) for k in (0, 3)]
+    return worst if all(same) else np.inf
+
+
+def combination(kernels: CudaKernels) -> float:
+    """One array to eight, of either type, one of them overwritten."""
+    rng, worst = np.random.default_rng(1), 0.0
+    for size in (1, 31, 32, 33, 521):
+        for count, dtype in ((1, kernels.real), (3, "float64"), (8, kernels.real)):
+            arrays = [rng.normal(size=(size, 1)).astype(dtype) for _ in range(count)]
+            weights = rng.normal(size=count)
+            exact = np.tensordot(weights, np.array(arrays, float), 1)
+            scale = np.tensordot(np.abs(weights), np.abs(np.array(arrays, float)), 1)
+            kernels.combine(arrays[-1], arrays, weights.tolist())
+            off = np.abs(arrays[-1] - exact) / (count * np.finfo(dtype).eps * scale)
+            worst = max(worst, float(off.max()))
+    return worst
 
 
 def transport(kernels: CudaKernels, scheme: Scheme, d: int, n: int, count: int) -> float:
@@ -212,6 +253,41 @@ def elementwise(kernels: CudaKernels, name: str) -> float:
         size = np.abs(remainder.value(exact)) + (1 + np.abs(remainder.slope(exact))) * np.abs(exact)
         got, wanted = kernels.remainder(remainder, z), remainder.value(exact)
         worst = max(worst, error(kernels, got, wanted, size + 1, 2))
+    return worst
+
+
+def overlaps(kernels: CudaKernels, name: str) -> float:
+    """Sums with a dual kernel; neurons at the points themselves, at antipodes, and anywhere.
+
+    A series of some twenty terms is good to 16 eps. A cosine known to eps is an angle known to
+    eps / sin, and a slope that bends there one known to eps / sin^2. A neuron on the line of a
+    point pulls along that line, which rounding decides, so gradients are compared across it.
+    """
+    rng, overlap, worst = np.random.default_rng(1), DualKernel(name).overlap, 0.0
+    eps = np.finfo(float).eps  # in double in either type
+    sums, twin = kernels.overlap_sums(overlap), TWIN.overlap_sums(overlap)
+    assert sums is not None
+    assert twin is not None
+    for d in (2, 3, 19):
+        for count, neurons in SIZES:
+            launches.BLOCKS = 1 if neurons > 512 else 528
+            p, q = (unit(rng.normal(size=(n, d))) for n in (count, neurons))
+            both = min(count, neurons)
+            q[:both] = p[:both] * rng.choice([-1.0, 1.0, 0.0], size=(both, 1)) + 0.0
+            q = unit(np.where(q.any(axis=1, keepdims=True), q, rng.normal(size=q.shape)))
+            weights = rng.normal(size=neurons)
+            (got, pulls), (wanted, pulled) = (each(p, q, weights) for each in (sums, twin))
+            if not (np.isfinite(got).all() and np.isfinite(pulls).all()):
+                return np.inf
+            c = p @ q.T
+            value, slope = (np.abs(each) for each in overlap.both(c))
+            square = np.where(1 - c * c > 1e-12, 1 - c * c, np.inf)
+            size = (1 + value + slope) @ np.abs(weights)
+            worst = max(worst, float((np.abs(got - wanted) / (16 * eps * size)).max()))
+            off = pulls - pulled
+            off = off - p * (off * p).sum(axis=1, keepdims=True)
+            scale = (1 + slope + (1 + slope) / square) @ np.abs(weights)
+            worst = max(worst, float((np.abs(off).max(axis=1) / (16 * eps * scale)).max()))
     return worst
 
 

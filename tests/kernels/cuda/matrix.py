@@ -66,16 +66,20 @@ def instances() -> Iterator[Instance]:
     """All that a user can reach in up to five dimensions, and d = 8."""
     for real, width in (("float32", 4), ("float64", 2)):
         yield Instance.of("sums", real, DIMENSION=2)
+        yield Instance.of("combination", real, DIMENSION=2)
+        double = real == "float64"  # overlaps are in double always
+        codes = [code for name, code in REMAINDERS.items() if double or name != "overlap"]
         for d in (2, 3, 4, 5, 8):
             yield Instance.of("directions", real, DIMENSION=d)
             yield Instance.of("heat", real, DIMENSION=d)
+            yield Instance.of("audits", real, DIMENSION=d)
             for scheme in range(3):
                 for pack in (1, width):
                     yield Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, PACK=pack)
                 yield Instance.of("thermal", real, DIMENSION=d, SCHEME=scheme)
-            for code in REMAINDERS.values():
+            for code in codes:
                 yield Instance.of("pairs", real, DIMENSION=d, REMAINDER=code)
-        for code in REMAINDERS.values():
+        for code in codes:
             yield Instance.of("tiles", real, DIMENSION=2, REMAINDER=code)
             yield Instance.of("elementwise", real, DIMENSION=2, REMAINDER=code)
 
@@ -88,7 +92,10 @@ def one_a_family() -> list[Instance]:
         Instance.of("transport", "float32", DIMENSION=3, SCHEME=1, PACK=4),
         Instance.of("thermal", "float64", DIMENSION=3, SCHEME=1),
         Instance.of("heat", "float64", DIMENSION=3),
+        Instance.of("audits", "float32", DIMENSION=3),
+        Instance.of("combination", "float32", DIMENSION=2),
         Instance.of("pairs", "float32", DIMENSION=3, REMAINDER=REMAINDERS["abs"]),
+        Instance.of("pairs", "float64", DIMENSION=3, REMAINDER=REMAINDERS["overlap"]),
         Instance.of("tiles", "float64", DIMENSION=2, REMAINDER=REMAINDERS["tanh"]),
         Instance.of("elementwise", "float64", DIMENSION=2, REMAINDER=REMAINDERS["gelu"]),
     ]

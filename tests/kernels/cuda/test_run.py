@@ -14,7 +14,6 @@ from bnflow.kernels.cuda import CudaKernels
 from bnflow.kernels.errors import InputError
 from bnflow.pde.config import load_config
 from bnflow.pde.geometry import CubedSphere
-from bnflow.pde.particles.flow import NeuronFlow
 from bnflow.pde.particles.session import NeuronSession
 from bnflow.pde.precision import measured
 from bnflow.pde.session import Session
@@ -25,6 +24,7 @@ from bnflow.pde.verification.prescribed import evolve
 # 32 bits underflow sooner
 WARM: dict[str, dict[str, Any]] = {"circle, weno, noise": {"training.temperature": 0.08}}
 KEYS = {**backends.SMALL, "data": backends.CIRCLE}
+CIRCLE = backends.CIRCLE
 
 
 @pytest.mark.parametrize("name", backends.RUNS)
@@ -86,17 +86,89 @@ def test_a_stationary_state_is_found_on_the_device(on_device: CudaKernels) -> No
     assert np.abs(rho - found[0].state.rho).max() <= 1e-12 * found[0].state.rho.max()
 
 
-def test_neurons_meet_their_rows_on_the_device(on_device: CudaKernels) -> None:
-    keys = {**KEYS, "solver": {"method": "particles", "width": 40}}
-    session = NeuronSession.prepare(load_config(None, keys))
-    coordinates = session.config.solver.coordinates
-    flow = NeuronFlow(session.problem, coordinates, on_device)
-    there = NeuronSession(session.config, session.problem, flow)
-    *_, wanted = session.driver().frames()
-    *_, got = there.driver().frames()
-    # rounding decides nothing here but the lengths of steps, which follow it smoothly
-    assert np.abs(got.fields["a"] - wanted.fields["a"]).max() < 1e-12
-    assert got.step == wanted.step
+NEURONS = {"solver": {"method": "particles", "width": 40}, "time.end": 0.2, "time.save": [0.1]}
+WALLS = {"solver.a_range": [-4.0, 4.0]}
+POPULATION = {"data": {"covariance": [4.0, 1.0]}}
+AXES = {"covariance": [4.0, 1.0, 2.0]}
+SINGLE = {"kind": "single-index", "hermite": [0.0, 1.0, 0.5], "direction": [1.0, 0.2, 0.0]}
+ALONG = {"weights": [1.0], "directions": [[1.0, 0.2, 0.0]]}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": CIRCLE, "solver.replicas": 2, "solver.integrator": "bogacki-shampine"},
+        {"data": CIRCLE, "solver.coordinates": "whitened", "network.metric": "round"},
+        {"data": CIRCLE, "solver.coordinates": "ellipsoid", "loss.kind": "huber"},
+        {"data": {**CIRCLE, "test_fraction": 0.2}, "network.batch_norm": False},
+        {"data": CIRCLE, **backends.NOISE},
+        {"data": CIRCLE, "training.ridge": 0.1, "training.rates": {"a": "optimal"}},
+        {
+            "data": CIRCLE,
+            "network.train": ["w", "a", "gamma", "beta"],
+            "initial.beta": {"kind": "constant", "value": 0.1},
+        },
+        {**POPULATION, "network.activation": "relu"},
+        {**POPULATION, "network.activation": "erf", "target.activation": "relu"},
+        {**POPULATION, "network.batch_norm": False, "training.ridge": 0.1},
+        {
+            "data": AXES,
+            "target": ALONG,
+            "network.activation": "gelu",
+            "solver.integrator": "rk4",
+            "solver.step": 0.05,
+        },
+        {"data": AXES, "target": {"kind": "linear", "coefficients": [1.0, 0.0, 0.5]}},
+        {"data": AXES, "target": SINGLE, "network.activation": "abs"},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_neurons_stay_on_the_device(changes: dict[str, Any], on_device: CudaKernels) -> None:
+    session = NeuronSession.prepare(load_config(None, {**NEURONS, **changes}))
+    there = session.on(on_device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted, got = (list(each.driver().frames()) for each in (session, there))
+        again = list(there.driver(got[1].restart).frames())
+    for one, other in zip(got, wanted, strict=True):
+        assert one.step == other.step
+        for name, values in one.fields.items():
+            # rounding decides nothing but the lengths of steps, which follow it smoothly
+            assert type(values) is np.ndarray
+            assert np.abs(values - other.fields[name]).max() < 1e-11
+        for name, value in one.diagnostics.items():
+            assert type(value) in (float, np.ndarray)
+            assert value == pytest.approx(other.diagnostics[name], rel=1e-8, abs=1e-11, nan_ok=True)
+    for name, values in got[-1].fields.items():
+        assert np.array_equal(again[-1].fields[name], values)  # and goes on bitwise
+    assert np.array_equal(
+        there.layout(there.initial_state()).neuron_mass, session.initial_state().mass
+    )
+
+
+@pytest.mark.parametrize(
+    ("session", "keys"),
+    [
+        (NeuronSession, {**NEURONS, "data": CIRCLE}),
+        (NeuronSession, {**NEURONS, **POPULATION, "solver.coordinates": "ellipsoid"}),
+        (Session, {**KEYS, **WALLS, "solver.coordinates": "whitened"}),
+        (Session, {**backends.SMALL, **WALLS, **POPULATION}),
+        (Session, {**KEYS, **WALLS, **backends.NOISE}),
+    ],
+    ids=["rows", "neurons", "whitened", "population", "noise"],
+)
+def test_a_step_copies_no_array(session: Any, keys: dict[str, Any], on_device: CudaKernels) -> None:
+    """Neither way; what the host reads is single numbers."""
+    keys = {**keys, "time.end": 5.0, "time.save": [], "solver.tolerance": 1e-6}
+    xp, counts = on_device.device.xp, list[int]()
+    there = session.prepare(load_config(None, keys)).on(on_device)
+    driver = there.driver(report=lambda _: counts.append(xp.copies))
+    driver.stop_when(lambda: len(counts) == 6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        list(driver.frames())
+    assert len(counts) == 6
+    assert counts[2:] == [counts[1]] * 4  # the first steps place what they keep
 
 
 def test_the_verification_of_transport_runs_on_a_device(

@@ -16,6 +16,8 @@ from bnflow.kernels.cuda import CudaKernels
 PROGRAM = Path(__file__).with_name("exercise.py")
 QUICK = [
     ("directions d=3", "float64"),
+    ("audits d=3", "float32"),
+    ("combination", "float32"),
     ("transport muscl d=3", "float64"),
     ("transport muscl d=2", "float32"),
     ("transport weno d=3", "float64"),
@@ -28,6 +30,8 @@ QUICK = [
     ("tiles softplus", "float32"),
     ("elementwise gelu", "float64"),
     ("elementwise clipped", "float32"),
+    ("overlaps relu", "float32"),
+    ("overlaps step", "float64"),
 ]
 OnHost = Callable[..., CudaKernels]
 

@@ -14,12 +14,13 @@ from bnflow.pde.session import Session
 Make = Callable[..., Session]
 
 
+@pytest.mark.parametrize("ridge", [0.7, 0.0])
 @pytest.mark.parametrize("train", [["w", "a"], ["w"], ["a"]])
-def test_the_range_is_over_what_noise_mixes(train: list[str], session: Make) -> None:
-    made = session(network__train=train, training__ridge=0.7)
+def test_the_range_is_over_what_noise_mixes(train: list[str], ridge: float, session: Make) -> None:
+    made = session(network__train=train, training__ridge=ridge)
     state = made.initial_state()
     h, a = np.random.default_rng(0).normal(size=made.flow.sphere.shape), state.axis.values
-    psi = h[..., None] * a + 0.35 * a**2
+    psi = h[..., None] * a + 0.5 * ridge * a**2
     over: Any = {"w,a": (0, 1, 2), "w": (0, 1), "a": (2,)}[",".join(train)]
     spans = psi.max(axis=over) - psi.min(axis=over)
     got = potential_range(made.problem, h, state.axis)

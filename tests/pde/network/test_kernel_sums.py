@@ -1,16 +1,20 @@
 """Which sums a kernel gets, and that harmonics are as accurate as they say."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
 
 from bnflow.kernels import select
+from bnflow.kernels.contract import Overlap
 from bnflow.kernels.errors import InputError, Notice
+from bnflow.kernels.reference.overlaps import OverlapSums
+from bnflow.kernels.registry import NumpyKernels
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere, Stations
 from bnflow.pde.network import kernel_sums as module
 from bnflow.pde.network.activations import activation
-from bnflow.pde.network.kernel_sums import KernelSums, kernel_sums
+from bnflow.pde.network.kernel_sums import KernelSums, kernel_sums, whole_sums
 from bnflow.pde.network.pairs import Way
 
 Array = np.ndarray
@@ -100,3 +104,63 @@ def test_harmonics_that_do_not_fit_are_computed_again_to_the_same_sums(
 
 def test_linear_networks_need_no_kernel_sums() -> None:
     assert sums("linear", 3, 4, "transform")[0] == []
+
+
+class Recomputing(NumpyKernels):
+    """A backend that keeps no matrices, with or without sums that make them again."""
+
+    keeps_overlaps = False
+
+    def __init__(self, able: bool) -> None:
+        super().__init__()
+        self.able = able
+
+    def overlap_sums(self, overlap: Overlap) -> OverlapSums | None:  # type: ignore[override]
+        return OverlapSums(overlap) if self.able else None
+
+
+@pytest.mark.parametrize(("name", "d"), [("relu", 2), ("step", 3), (SHIFTED, 3), ("tanh", 4)])
+def test_where_matrices_are_not_worth_their_memory_they_are_made_again(
+    name: object, d: int
+) -> None:
+    kept, half, neurons = sums(name, d, 4, "direct")
+    chart = Chart(BatchNormMetric(np.geomspace(4, 1, d)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Notice)  # it is no loss there
+        again = kernel_sums(
+            activation(name, 1.0), chart, half, neurons, "direct", Recomputing(True)
+        )
+    c = np.random.default_rng(1).standard_normal(len(neurons))
+    for one, other in zip(again, kept, strict=True):
+        assert "computed again" in one.description
+        assert one.table_bytes == 0
+        for got, wanted in zip(one(c), other(c), strict=True):
+            # a sum of as many terms in another order; the steps' slopes reach 1/angle = 10
+            assert np.abs(got - wanted).max() <= 1e-14 * np.abs(c).sum() * 10
+
+
+def test_a_kernel_that_a_backend_cannot_sum_has_matrices_or_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chart, unable = Chart(BatchNormMetric(np.geomspace(4, 1, 3))), Recomputing(False)
+    kept, half, neurons = sums("tanh", 3, 4, "direct")
+    (made,) = kernel_sums(activation("tanh"), chart, half, neurons, "direct", unable)
+    assert made.description == kept[0].description
+    monkeypatch.setattr(module, "KERNEL_BYTES", 0)
+    with pytest.raises(InputError, match="bends too sharply") as error:
+        kernel_sums(activation("tanh"), chart, half, neurons, "direct", unable)
+    assert len(str(error.value).splitlines()) == 1
+    with pytest.raises(InputError, match="relu and tanh bends too sharply"):
+        whole_sums(unable, activation("tanh"), activation("relu"))
+
+
+def test_harmonics_that_do_not_fit_give_way_to_tiles_where_those_cost_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chart, able = Chart(BatchNormMetric(np.geomspace(4, 1, 3))), Recomputing(True)
+    _, half, neurons = sums("tanh", 3, 16, "direct")
+    columns = 2 * (sum(range(2, 33, 2)) + sum(range(1, 32, 2)))
+    for less, wanted in ((1, "kernel tiles"), (0, "spherical harmonics")):
+        monkeypatch.setattr(module, "KERNEL_BYTES", 8 * len(half) * columns - less)
+        (made,) = kernel_sums(activation("tanh"), chart, half, neurons, "auto", able)
+        assert wanted in made.description

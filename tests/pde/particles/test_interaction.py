@@ -75,7 +75,7 @@ def test_h_is_the_derivative_of_the_risk_in_c_and_its_gradient_that_in_the_point
     for made in (
         on_rows(activation("tanh")),
         HomogeneousInteraction(
-            KernelInteraction(activation("relu"), teacher(3, activation("erf")), 3)
+            KernelInteraction(activation("relu"), teacher(3, activation("erf")), 3, select("numpy"))
         ),
     ):
         response, (by_c, by_p) = made.respond(p, c), rate(made, p, c)
@@ -93,7 +93,7 @@ def test_population_is_the_limit_of_rows_on_a_quadrature_of_the_law(name: str, d
     weight = np.prod(np.stack([g.ravel() for g in np.meshgrid(*[w] * d)]), axis=0)
     weight /= weight.sum()
     v, c = unit((1, 12, d)), RNG.standard_normal((1, 12))
-    made = KernelInteraction(sigma, wanted, d)
+    made = KernelInteraction(sigma, wanted, d, select("numpy"))
     response = made.respond(v, c)
     z = v[0] @ inputs.T
     off = c[0] @ sigma.value(z) - wanted.value(inputs, inputs)
@@ -111,10 +111,10 @@ def test_population_is_the_limit_of_rows_on_a_quadrature_of_the_law(name: str, d
 
 
 def test_tiles_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = KernelInteraction(activation("tanh"), teacher(3, activation("tanh")), 3)
+    made = KernelInteraction(activation("tanh"), teacher(3, activation("tanh")), 3, select("numpy"))
     v, c = unit((1, 23, 3)), RNG.standard_normal((1, 23))
     whole = made.respond(v, c)
-    monkeypatch.setattr("bnflow.pde.particles.interaction.TILE", 7)
+    monkeypatch.setattr("bnflow.kernels.reference.overlaps.TILE", 7)
     parts = made.respond(v, c)
     np.testing.assert_allclose(parts.h, whole.h, rtol=1e-13)
     np.testing.assert_allclose(parts.gradient, whole.gradient, rtol=1e-12, atol=1e-14)
@@ -125,8 +125,8 @@ def test_sorted_sums_and_tiles_are_the_same_field() -> None:
     v, c = unit((1, 30, 2)), RNG.standard_normal((1, 30))
     wanted = teacher(2, activation("relu"))
     for gain in (1.0, 2.0):
-        sort = KernelInteraction(activation("relu", gain), wanted, 2)
-        tile = KernelInteraction(activation("relu", gain), wanted, 3)
+        sort = KernelInteraction(activation("relu", gain), wanted, 2, select("numpy"))
+        tile = KernelInteraction(activation("relu", gain), wanted, 3, select("numpy"))
         assert sort.description() != tile.description()
         ours, theirs = sort.respond(v, c), tile.respond(v, c)
         assert ours.risk == pytest.approx(theirs.risk, rel=1e-9)

@@ -1,0 +1,63 @@
+"""Dual kernels as series in the angle, which is how a device has them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.polynomial.chebyshev import chebval
+
+from bnflow.kernels.contract import Overlap
+from bnflow.kernels.cuda.overlaps import series
+from bnflow.pde.network.activations import activation
+from bnflow.pde.network.dual import DualKernel
+
+Array = np.ndarray
+BENT = {"kind": "piecewise-linear", "knots": [-1.0, 0.5, 2.0], "values": [0.0, 0.3, 2.0]}
+PAIRS: list[tuple[Any, float, Any]] = [
+    *((name, 1.0, None) for name in ("relu", "abs", "step", "erf", "tanh", "gelu", "softplus")),
+    *((name, 1.0, None) for name in ("cos", "linear", "quadratic", BENT)),
+    *((name, 5.0, None) for name in ("erf", "tanh", "sin")),
+    ("relu", 1.0, "erf"),
+    ("step", 1.0, "relu"),
+    ("tanh", 1.0, BENT),
+]
+
+
+def summed(parameters: tuple[float, ...], c: Array) -> tuple[Array, Array]:
+    """Value and slope of one part, as remainders.cu has them."""
+    half = len(parameters) // 2
+    value, jump = parameters[: half - 1], parameters[half - 1]
+    slope, parity = parameters[half:-1], parameters[-1]
+    x = 2 / np.pi * np.arcsin(c)
+    odd, even = (x, 1.0) if parity > 0 else (1.0, x)
+    values = even * chebval(2 * x * x - 1, value) + jump * np.arcsin(c)
+    return values, odd * chebval(2 * x * x - 1, slope) + jump / np.sqrt((1 - c) * (1 + c))
+
+
+@pytest.mark.parametrize(("name", "gain", "other"), PAIRS, ids=str)
+def test_a_series_is_its_kernel_to_rounding(name: Any, gain: float, other: Any) -> None:
+    kernel = DualKernel(activation(name, gain), other)
+    parts = series(kernel.overlap)
+    assert parts is not None
+    c = np.cos(np.linspace(0.01, np.pi - 0.01, 501))
+    found = [summed(part.parameters, c) for part in parts]
+    for got, wanted in zip(map(sum, zip(*found, strict=True)), kernel.overlap.both(c), strict=True):
+        # slopes at 5 z grow to 14; the interpolants of `dual` are themselves good to 1e-13 of it
+        assert np.abs(got - wanted).max() <= 1e-13 * max(1.0, np.abs(wanted).max())
+
+
+def test_parts_that_are_nothing_are_not_summed() -> None:
+    parities = {
+        name: [part.parameters[-1] for part in series(DualKernel(name).overlap) or []]
+        for name in ("abs", "tanh", "relu")
+    }
+    assert parities == {"abs": [1.0], "tanh": [-1.0], "relu": [1.0, -1.0]}
+    (nothing,) = series(DualKernel("abs", "tanh").overlap) or []  # even and odd: orthogonal
+    assert not any(nothing.parameters[:-1])
+
+
+def test_a_kernel_that_bends_within_less_than_a_node_has_no_series() -> None:
+    def sharp(c: Array) -> tuple[Array, Array]:
+        return np.abs(c - 0.3), np.sign(c - 0.3)
+
+    assert series(Overlap(sharp)) is None
