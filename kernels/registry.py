@@ -19,7 +19,7 @@ from .errors import InputError
 from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
-from .reference.lines import LineSums
+from .reference.lines import LineSums, lines_pay
 from .reference.moments import moments
 from .reference.transport import transport
 
@@ -31,11 +31,11 @@ class NumpyKernels:
     """The reference twins, as the backend that every machine has."""
 
     name = "numpy"
-    has_lines = True
 
     moments = staticmethod(moments)
     pair_forward = staticmethod(pair_forward)
     pair_backward = staticmethod(pair_backward)
+    lines_pay = staticmethod(lines_pay)
     line_sums = staticmethod(LineSums)
     face_velocities = staticmethod(face_velocities)
     outflow = staticmethod(outflow)

@@ -2,7 +2,6 @@
 
 Densities are of the backend's type, float64 or float32. What is one number a direction, a neuron or
 a row is float64 always: it costs next to nothing, and sums in it keep 32-bit runs accurate.
-Not yet done here: sums along lines, and ties in pair sums, which go by the rounded sign of p.x.
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..contract import Array, Connectivity, Lines, LineSums, Scheme, Stencil, Velocity
-from ..errors import InputError
 from ..reference.activations import Remainder
-from . import thermal, transport
+from . import line_sums, thermal, transport
 from .device import Device
 from .grid import SCHEMES, Shape, threads, warps
 from .module import Module
@@ -29,7 +27,6 @@ class CudaKernels:
     """The kernels on a device, compiled when they are first called."""
 
     name = "cuda"
-    has_lines = False
 
     def __init__(self, device: Device, real: Real = "float64") -> None:
         self.device, self.real = device, real
@@ -98,11 +95,15 @@ class CudaKernels:
             self._pairs[key] = PairSums(self.module, self.real, *key)
         return self._pairs[key]
 
+    def lines_pay(self, dimension: int, points: int, rows: int) -> bool:
+        """From so many points on; whatever the rows are, launches take most of the time before."""
+        return points >= line_sums.PAY_FROM[min(dimension, 4)]
+
     def line_sums(self, remainder: Remainder, lines: Lines, data: Array, *, keep: bool) -> LineSums:
-        """None on a device."""
-        raise InputError(
-            'solver.interaction = "lines" with run.backend = "cuda": no line sums run there; '
-            'give "direct" or "auto", or run.backend = "numpy"'
+        """The same sums for "abs" and "sign" where the points lie on lines."""
+        data = self.device.array(data)
+        return line_sums.LineSums(
+            self.module, self.device, self.real, remainder, lines, data, keep=keep
         )
 
     def face_velocities(
