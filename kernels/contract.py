@@ -31,6 +31,7 @@ Real = Literal["float64", "float32"]
 
 TIE = 2.0**-43  # far above the rounding of p.x, far below what distinguishes points and rows;
 # whitening rounds by the root of its condition number, so ties in raw data are met up to 1e4 of it
+FLOAT_TIE = 2.0**-20  # where p.x itself is rounded to float32; sums along lines keep to TIE
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class LineBundle:
     frame : (d, d)
     nodes : (length,) ascending, tan((i - (n-1)/2) h) with h = (pi/2)/n, and -1 and 1 beside them
         where the ends of the lines are among the points
-    coordinates : (lines, d-2); stations : (lines, length) int - which of the points each node is
+    coordinates : (lines, d-2), from -1 to 1
+    stations : (lines, length) int - which of the points each node is
     """
 
     frame: Array
@@ -175,7 +177,6 @@ class Kernels(Protocol):
 
     name: str
     real: Real  # type of a density
-    has_lines: bool  # else `line_sums` raises InputError
     chunk: int  # numbers of an array that small work is gathered in: a cache's, or a device's fill
     on_host: bool  # whether its memory is the host's
     keeps_overlaps: bool  # whether matrices of overlaps, kept, are worth their memory
@@ -236,7 +237,8 @@ class Kernels(Protocol):
         """Sums over the data at every point, (m,) and (m, d).
 
         sum_k residual_k remainder(points_j . data_k), and its gradient in points_j. In all sums a
-        pair within `TIE` of the kink of "abs" or "sign", |p.x| <= TIE |p| |x|, counts as on it.
+        pair within `TIE` of the kink of "abs" or "sign", |p.x| <= TIE |p| |x|, counts as on it;
+        where pairs are summed in float32, within `FLOAT_TIE`.
         """
         ...
 
@@ -248,8 +250,15 @@ class Kernels(Protocol):
         """L (E, r, r), L L^T = s, and whether s is regular (E,); see `reference.roots`."""
         ...
 
+    def lines_pay(self, dimension: int, points: int, rows: int) -> bool:
+        """Whether so many points and rows are summed faster by `line_sums` than pair by pair."""
+        ...
+
     def line_sums(self, remainder: Remainder, lines: Lines, data: Array, *, keep: bool) -> LineSums:
         """The same sums for "abs" and "sign" where the points lie on lines; ties are the same.
+
+        In float32, forward sums of "abs" over thousands of neurons may move a kink along a line by
+        2e-4 of a node's coordinate, and |z| errs by 2 |z| in between.
 
         keep : whether the rows come again, so that tables of them may be kept
         """

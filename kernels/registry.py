@@ -24,7 +24,7 @@ from .reference.combination import combine
 from .reference.diffusion import thermal_dissipation, thermal_outflow, thermal_transport
 from .reference.faces import face_velocities, outflow
 from .reference.interaction import pair_backward, pair_forward
-from .reference.lines import LineSums
+from .reference.lines import LineSums, lines_pay
 from .reference.moments import moments
 from .reference.overlaps import OverlapSums
 from .reference.roots import cholesky
@@ -40,7 +40,7 @@ class NumpyKernels:
     """The reference twins, as the backend that every machine has. real : type of its densities"""
 
     name = "numpy"
-    has_lines = on_host = keeps_overlaps = True
+    on_host = keeps_overlaps = True
     chunk = 1 << 14  # 128 KiB: the few arrays of a layer stay in cache
 
     moments = staticmethod(moments)
@@ -48,6 +48,7 @@ class NumpyKernels:
     narrow_columns = staticmethod(narrow_columns)
     pair_forward = staticmethod(pair_forward)
     pair_backward = staticmethod(pair_backward)
+    lines_pay = staticmethod(lines_pay)
     line_sums = staticmethod(LineSums)
     overlap_sums = staticmethod(OverlapSums)
     combine = staticmethod(combine)

@@ -2,7 +2,6 @@
 
 Densities are of the backend's type, float64 or float32. What is one number a direction, a neuron or
 a row is float64 always: it costs next to nothing, and sums in it keep 32-bit runs accurate.
-Not yet done here: sums along lines, and ties in pair sums, which go by the rounded sign of p.x.
 """
 
 from __future__ import annotations
@@ -25,11 +24,10 @@ from ..contract import (
     Stencil,
     Velocity,
 )
-from ..errors import InputError
 from ..meter import Call
 from ..reference.activations import Remainder
 from ..reference.roots import LEAST_PIVOT, pivots_suffice
-from . import memory, overlaps, thermal, transport
+from . import line_sums, memory, overlaps, thermal, transport
 from .device import Device
 from .elementwise import Elementwise
 from .grid import SCHEMES, Shape, threads, warps
@@ -43,7 +41,7 @@ class CudaKernels:
     """The kernels on a device, compiled when they are first called."""
 
     name = "cuda"
-    has_lines = on_host = keeps_overlaps = False
+    on_host = keeps_overlaps = False
     chunk = 1 << 23  # 64 MiB
 
     def __init__(self, device: Device, real: Real = "float64") -> None:
@@ -213,11 +211,15 @@ class CudaKernels:
             out,
         )
 
+    def lines_pay(self, dimension: int, points: int, rows: int) -> bool:
+        """From so many points on; whatever the rows are, launches take most of the time before."""
+        return points >= line_sums.PAY_FROM[min(dimension, 4)]
+
     def line_sums(self, remainder: Remainder, lines: Lines, data: Array, *, keep: bool) -> LineSums:
-        """None on a device."""
-        raise InputError(
-            'solver.interaction = "lines" with run.backend = "cuda": no line sums run there; '
-            'give "direct" or "auto", or run.backend = "numpy"'
+        """The same sums for "abs" and "sign" where the points lie on lines."""
+        data = self.device.array(data)
+        return line_sums.LineSums(
+            self.module, self.device, self.real, remainder, lines, data, keep=keep
         )
 
     def face_velocities(

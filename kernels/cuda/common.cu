@@ -16,6 +16,10 @@ constexpr unsigned ALL = 0xffffffffu;                // lanes of a warp
 constexpr int THREADS = 128;                         // of a block, at most
 constexpr int UNROLLED = DIMENSION <= 4 ? AXES : 1;  // loops over axes
 
+// As in contract.py; of pairs that are summed in float, FLOAT_TIE.
+constexpr double TIE = 0x1p-43;
+constexpr real PAIR_TIE = sizeof(real) == 8 ? (real)TIE : (real)0x1p-20;
+
 // Densities below it have no relative precision left; the same in a logarithm.
 constexpr real VACUUM = sizeof(real) == 8 ? (real)1e-290 : (real)1e-30;
 

@@ -7,6 +7,8 @@ source, which says how it is converted too:
     const real *x, double *y   an array on the device, of that type, contiguous and aligned; or None
     int n, double w, ..        a Python number
 
+`fixed` is the integer of as many bits as `real`.
+
 A declaration is read as it is written: one type, perhaps `const`, perhaps `*`, one name.
 """
 
@@ -38,8 +40,11 @@ FAMILIES = {
     "sums": ("common", "sums"),
     "elementwise": ("common", "remainders", "elementwise"),
     "combination": ("common", "combination"),
+    "line_forward": ("common", "remainders", "nodes", "line_forward"),
+    "line_backward": ("common", "remainders", "nodes", "bins", "line_backward"),
 }
 OPTIONS = ("--std=c++17", "-ftz=true")  # the second is CuPy's own, for all that it compiles
+UNASKED = 48 << 10  # bytes of shared memory that a launch has without asking
 SLOW = 2.0  # seconds; a compilation that takes longer is told
 
 _KERNEL = re.compile(
@@ -67,6 +72,7 @@ def source(family: str) -> str:
 def declarations(text: str, real: str) -> dict[str, list[Parameter]]:
     """The kernels of a source and their parameters; `real` is what that type means."""
     types = {"real": real, "double": "float64", "int": "int32", "long long": "int64"}
+    types["fixed"] = {"float32": "int32", "float64": "int64"}[real]
     kernels: dict[str, list[Parameter]] = {}
     for name, parameters in _KERNEL.findall(text):
         kernels[name] = []
@@ -95,9 +101,17 @@ class Module:
         self._functions: dict[str, Any] = {}
 
     def __call__(
-        self, kernel: str, grid: Sequence[int], block: Sequence[int], *arguments: Any
+        self,
+        kernel: str,
+        grid: Sequence[int],
+        block: Sequence[int],
+        *arguments: Any,
+        shared: int = 0,
     ) -> None:
-        """Launch a kernel on the current stream; nothing is waited for. An empty grid is none."""
+        """Launch a kernel on the current stream; nothing is waited for. An empty grid is none.
+
+        shared : bytes of dynamic shared memory of a block
+        """
         if kernel not in self._functions:
             self._functions[kernel] = self._compiled(kernel)
         declared = self._declared[kernel]
@@ -108,7 +122,10 @@ class Module:
             for parameter, argument in zip(declared, arguments, strict=True)
         )
         if all(grid):
-            self._functions[kernel](tuple(grid), tuple(block), checked)
+            function = self._functions[kernel]
+            if shared > UNASKED:
+                function.max_dynamic_shared_size_bytes = shared
+            function(tuple(grid), tuple(block), checked, shared_mem=shared)
 
     def _compiled(self, kernel: str) -> Any:
         began = time.perf_counter()

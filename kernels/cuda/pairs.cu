@@ -7,7 +7,8 @@
 // over TILE items in `real` and beyond in double; block (., s) takes the s-th part of them, and
 // the parts are added in order by `finish_*`. points (neurons, d), data (rows, d).
 //
-// The sign of |z|' is the sign bit of -z, which is never -0: the sum starts at +0.
+// Where the sign of z matters, it is that of unit vectors less PAIR_TIE, at which their product
+// starts: no instruction more. The sign of |z|' is the sign bit of PAIR_TIE - z, which is never -0.
 
 struct alignas(16) Pack {
   real at[16 / sizeof(real)];
@@ -31,15 +32,33 @@ __device__ __forceinline__ double with_sign(double x, double z) {
   return __longlong_as_double(__double_as_longlong(x) ^ (__double_as_longlong(z) & sign));
 }
 
+// An item, of length one where that is asked for; its length.
+__device__ __forceinline__ double item_of(const double *items, int at, bool unit, real *own) {
+  double x[DIMENSION], square = 0;
+#pragma unroll
+  for (int i = 0; i < DIMENSION; i++) {
+    x[i] = items[(size_t)at * DIMENSION + i];
+    square += x[i] * x[i];
+  }
+  const double length = unit && square > 0 ? sqrt(square) : 1;
+#pragma unroll
+  for (int i = 0; i < DIMENSION; i++) own[i] = (real)(x[i] / length);
+  return length;
+}
+
 // TILE items from `start`, up to `end`, with one weight each; what is beyond weighs nothing.
 __device__ __forceinline__ void load_tile(Pack *tile, const double *items, const double *weights,
-                                          int start, int end) {
+                                          int start, int end, bool unit) {
   const int item = threadIdx.x, at = start + item;
   Pack *first = tile + item / WIDTH * (DIMENSION + 1);
+  real x[DIMENSION] = {}, weight = 0;
+  if (at < end) {
+    const double length = item_of(items, at, unit, x);
+    weight = (real)(UNIT_VALUES ? weights[at] : weights[at] * length);
+  }
 #pragma unroll
-  for (int i = 0; i < DIMENSION; i++)
-    first[i].at[item % WIDTH] = at < end ? (real)items[(size_t)at * DIMENSION + i] : (real)0;
-  first[DIMENSION].at[item % WIDTH] = at < end ? (real)weights[at] : (real)0;
+  for (int i = 0; i < DIMENSION; i++) first[i].at[item % WIDTH] = x[i];
+  first[DIMENSION].at[item % WIDTH] = weight;
 }
 
 // Packs of a tile that hold the next `items`, in whole groups.
@@ -47,9 +66,10 @@ __device__ __forceinline__ int rounded(int items, int group) {
   return (min(TILE, items) + group * WIDTH - 1) / (group * WIDTH) * group;
 }
 
-// own.other, of an item and the lane-th item of packs
-__device__ __forceinline__ real product(const real *own, const Pack *other, int lane) {
-  real z = 0;
+// start + own.other, of an item and the lane-th item of packs
+__device__ __forceinline__ real product(const real *own, const Pack *other, int lane,
+                                        real start = 0) {
+  real z = start;
 #pragma unroll
   for (int i = 0; i < DIMENSION; i++) z = fma(own[i], other[i].at[lane], z);
   return z;
@@ -67,14 +87,12 @@ extern "C" __global__ void __launch_bounds__(PAIR_THREADS, RESIDENT)
   double total[OWN];
 #pragma unroll
   for (int m = 0; m < OWN; m++) {
-    const size_t row = min(base + m * PAIR_THREADS, rows - 1);
     total[m] = 0;
-#pragma unroll
-    for (int i = 0; i < DIMENSION; i++) x[m][i] = (real)data[row * DIMENSION + i];
+    item_of(data, min(base + m * PAIR_THREADS, rows - 1), UNIT_VALUES, x[m]);
   }
   for (int start = begin; start < end; start += TILE) {
     __syncthreads();
-    load_tile(tile, points, weights, start, end);
+    load_tile(tile, points, weights, start, end, UNIT_VALUES);
     __syncthreads();
     const int packs = rounded(end - start, GROUP);
     real sum[OWN];
@@ -119,15 +137,15 @@ extern "C" __global__ void __launch_bounds__(PAIR_THREADS, RESIDENT)
   double total[OWN][SUMS];
 #pragma unroll
   for (int m = 0; m < OWN; m++) {
-    const size_t neuron = min(base + m * PAIR_THREADS, neurons - 1);
+    item_of(points, min(base + m * PAIR_THREADS, neurons - 1), UNIT_SLOPES, w[m]);
 #pragma unroll
-    for (int i = 0; i < DIMENSION; i++) w[m][i] = SIGNED * (real)points[neuron * DIMENSION + i];
+    for (int i = 0; i < DIMENSION; i++) w[m][i] *= SIGNED;
 #pragma unroll
     for (int i = 0; i < SUMS; i++) total[m][i] = 0;
   }
   for (int start = begin; start < end; start += TILE) {
     __syncthreads();
-    load_tile(tile, data, residual, start, end);
+    load_tile(tile, data, residual, start, end, UNIT_SLOPES);
     __syncthreads();
     const int packs = rounded(end - start, 2);
     real sum[OWN][SUMS];
@@ -146,7 +164,8 @@ extern "C" __global__ void __launch_bounds__(PAIR_THREADS, RESIDENT)
         for (int lane = 0; lane < WIDTH; lane++)
 #pragma unroll
           for (int m = 0; m < OWN; m++) {
-            const real e = x[DIMENSION].at[lane], z = product(w[m], x, lane);
+            const real e = x[DIMENSION].at[lane];
+            const real z = product(w[m], x, lane, REMAINDER == ABS ? PAIR_TIE : (real)0);
             real value = 0, slope, pull;
             if (REMAINDER == ABS) {
               pull = with_sign(e, z);  // -e |.|'

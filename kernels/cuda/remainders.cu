@@ -21,6 +21,10 @@
 // value(z) = z slope(z) / DEGREE where that is not 0, and then no sum of values is taken.
 constexpr int DEGREE = REMAINDER == ABS ? 1 : REMAINDER == SQUARE ? 2 : 0;
 
+// Where the sign of z matters, z is of unit vectors, and less PAIR_TIE for the slope of |z|.
+constexpr bool UNIT_SLOPES = REMAINDER == ABS || REMAINDER == SIGN;
+constexpr bool UNIT_VALUES = REMAINDER == SIGN;
+
 #if REMAINDER == ABS || REMAINDER == SQUARE || REMAINDER == SIGN || REMAINDER == BENT || \
     REMAINDER == CLIPPED
 __device__ __forceinline__ void remainder_of(real z, const real *parameters, int knots, real &value,
@@ -30,7 +34,7 @@ __device__ __forceinline__ void remainder_of(real z, const real *parameters, int
 #elif REMAINDER == SQUARE
   value = z * z, slope = 2 * z;
 #elif REMAINDER == SIGN
-  value = (real)((z > 0) - (z < 0)), slope = 0;
+  value = (real)((z > PAIR_TIE) - (z < -PAIR_TIE)), slope = 0;
 #else
   value = 0, slope = 0;
   for (int i = 0; i < knots; i++) {

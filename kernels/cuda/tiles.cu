@@ -7,18 +7,25 @@ constexpr int GRADIENT_ONLY = DEGREE > 0;
 
 struct Tile {
   real w[DEPTH][NEURONS + 1], x[DEPTH][ROWS + 1];
+  real inverse[NEURONS + ROWS];  // of the lengths; 0 for 0
 };
 
 // z[i][q] of the neurons first + 16 i + ty and the rows start + 16 q + tx. Its barriers also part
-// what callers keep in shared memory from one tile to the next.
+// what callers keep in shared memory from one tile to the next. UNIT: of vectors of length one.
+template <bool UNIT>
 __device__ __forceinline__ void products(Tile &tile, const double *points, int neurons,
                                          const double *data, int rows, int dimension, int first,
                                          int start, real z[4][2]) {
   const int tx = threadIdx.x % 16, ty = threadIdx.x / 16;
+  constexpr int LOADED = DEPTH * (NEURONS + ROWS) / TILE_THREADS;
+  real squares[LOADED] = {};
 #pragma unroll
   for (int i = 0; i < 4; i++) z[i][0] = z[i][1] = 0;
   for (int p = 0; p < dimension; p += DEPTH) {
-    for (int i = threadIdx.x; i < DEPTH * (NEURONS + ROWS); i += TILE_THREADS) {
+    const bool last = p + DEPTH >= dimension;
+#pragma unroll
+    for (int load = 0; load < LOADED; load++) {
+      const int i = threadIdx.x + load * TILE_THREADS;
       const int k = i % DEPTH, at = i / DEPTH, component = p + k;
       const bool neuron = at < NEURONS;
       const int index = neuron ? first + at : start + at - NEURONS;
@@ -29,6 +36,12 @@ __device__ __forceinline__ void products(Tile &tile, const double *points, int n
         tile.w[k][at] = value;
       else
         tile.x[k][at - NEURONS] = value;
+      if (!UNIT) continue;
+      squares[load] += value * value;
+      if (!last) continue;
+      for (int reach = 8; reach; reach >>= 1)  // over k
+        squares[load] += __shfl_xor_sync(ALL, squares[load], reach);
+      if (k == 0) tile.inverse[at] = squares[load] > 0 ? 1 / sqrt(squares[load]) : 0;
     }
     __syncthreads();
 #pragma unroll 4
@@ -38,6 +51,12 @@ __device__ __forceinline__ void products(Tile &tile, const double *points, int n
 #pragma unroll
         for (int q = 0; q < 2; q++)
           z[i][q] = fma(tile.w[k][16 * i + ty], tile.x[k][16 * q + tx], z[i][q]);
+    if (UNIT && last)
+#pragma unroll
+      for (int i = 0; i < 4; i++)
+#pragma unroll
+        for (int q = 0; q < 2; q++)
+          z[i][q] *= tile.inverse[16 * i + ty] * tile.inverse[NEURONS + 16 * q + tx];
     __syncthreads();
   }
 }
@@ -55,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS, RESIDENT)
   double total[2] = {0, 0};
   for (int first = begin; first < end; first += NEURONS) {
     real z[4][2];
-    products(tile, points, end, data, rows, dimension, first, start, z);
+    products<UNIT_VALUES>(tile, points, end, data, rows, dimension, first, start, z);
 #pragma unroll
     for (int q = 0; q < 2; q++) {
       real sum = 0;
@@ -92,7 +111,7 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS, RESIDENT)
   double total[4][4] = {}, h[4] = {};
   for (int start = begin; start < end; start += ROWS) {
     real z[4][2];
-    products(tile, points, neurons, data, end, dimension, first, start, z);
+    products<UNIT_SLOPES>(tile, points, neurons, data, end, dimension, first, start, z);
 #pragma unroll
     for (int q = 0; q < 2; q++) {
       const int row = start + 16 * q + tx;
@@ -100,7 +119,8 @@ extern "C" __global__ void __launch_bounds__(TILE_THREADS, RESIDENT)
 #pragma unroll
       for (int i = 0; i < 4; i++) {
         real value, slope;
-        remainder_of(z[i][q], parameters, knots, value, slope);
+        remainder_of(REMAINDER == ABS ? z[i][q] - PAIR_TIE : z[i][q], parameters, knots, value,
+                     slope);
         pull[16 * q + tx][16 * i + ty] = e * slope;
         h[i] += e * value;
       }

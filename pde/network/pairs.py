@@ -5,8 +5,8 @@
              place that is known; N^(d-2) n pairs of line and row, the same sums to rounding
 
 relu, abs, step, and piecewise-linear with its only knot at 0 have no other parts, beside an affine
-one. "auto" takes lines from `LINES_FROM` pairs on, where they were measured to be faster
-(benchmarks/interaction.py). Kernels: `kernels.contract`; tables of the lines: `geometry.lines`.
+one. "auto" takes lines where the kernels say that they pay. Kernels: `kernels.contract`; tables of
+the lines: `geometry.lines`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from .activations import Activation
 Array = NDArray[np.float64]
 Way = Literal["auto", "direct", "lines", "transform"]
 
-LINES_FROM = {2: 20_000, 3: 150_000, 4: 600_000}  # pairs of half station and row, by d
 BENT_AT_ZERO = ("abs", "sign")
 
 
@@ -89,9 +88,8 @@ class Pairs:
         if way == "lines":
             _refuse_other_bends(activation)
         if way == "auto":
-            many = rows * len(points) >= LINES_FROM[min(chart.dimension, 4)]
-            bent = kernels.has_lines and bends_at_zero(activation)
-            way = "lines" if many and bent else "direct"
+            pay = kernels.lines_pay(chart.dimension, len(points), rows)
+            way = "lines" if pay and bends_at_zero(activation) else "direct"
         on_host = kernels.host(points)
         self.lines = station_lines(stations, on_host, chart.matrix) if way == "lines" else None
         count = f"{rows} rows x {len(points)} directions"

@@ -25,7 +25,7 @@ CIRCLE = {"kind": "sampled", "covariance": [4.0, 1.0], "samples": 60, "seed": 1}
 SPHERE = {"kind": "sampled", "covariance": [4.0, 1.0, 2.0], "samples": 40, "seed": 1}
 NOISE = {"training.temperature": 0.05, "training.ridge": 0.1}
 RUNS: dict[str, dict[str, Any]] = {
-    "circle, muscl": {"data": CIRCLE},
+    "circle, muscl": {"data": CIRCLE, "solver.interaction": "direct"},
     "circle, population": {},
     "circle, weno, noise": {
         "data": CIRCLE,
@@ -38,6 +38,12 @@ RUNS: dict[str, dict[str, Any]] = {
         "target": {"weights": [1.0], "directions": [[1.0, 0.2, 0.0]]},
         "solver.cells": 4,
         "network.activation": "gelu",
+    },
+    "sphere, lines": {
+        "data": SPHERE,
+        "target": {"weights": [1.0], "directions": [[1.0, 0.2, 0.0]]},
+        "solver.cells": 4,
+        "solver.interaction": "lines",
     },
 }
 

@@ -98,7 +98,9 @@ def behind(module: Any) -> Any:
 
     def get_function(name: str) -> Any:
         function = module.get_function(name)
-        return lambda grid, block, words: function(grid, block, tuple(_off(x) for x in words))
+        return lambda grid, block, words, **more: function(
+            grid, block, tuple(_off(x) for x in words), **more
+        )
 
     return SimpleNamespace(get_function=get_function)
 

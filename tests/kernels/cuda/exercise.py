@@ -12,6 +12,7 @@ tests start it so. FAULTS are edits of the kernels' text that something must not
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -52,11 +53,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Fault:
-    """An edit of the kernels' text, and the case that shows it."""
+    """An edit of the kernels' text, and the case that shows it, in a type."""
 
     old: str
     new: str
     case: str
+    real: str = "float64"
 
     def __call__(self, code: str) -> str:
         return code.replace(self.old, self.new)
@@ -82,6 +84,12 @@ def cases() -> Iterator[Case]:
         yield Case(f"elementwise {name}", partial(elementwise, name=name))
     for name in ("relu", "step", "erf", "tanh"):
         yield Case(f"overlaps {name}", partial(overlaps, name=name))
+    along = sibling("exercise_lines")
+    for name in ("abs", "sign"):
+        for d in (2, 3, 4):
+            yield Case(f"lines {name} d={d}", partial(along.lines, name=name, d=d))
+        for d in (3, 19):
+            yield Case(f"ties {name} d={d}", partial(along.ties, name=name, d=d))
 
 
 # -- inputs ------------------------------------------------------------------------------------
@@ -319,20 +327,39 @@ FAULTS = {
         "return *reinterpret_cast<const Cells *>(x + 1);",
         "transport muscl d=2",
     ),
+    "ties of pairs by rounding": Fault("? (real)TIE : (real)0x1p-20", "? 0 : 0", "ties abs d=19"),
+    "ties of lines on the other side": Fault(
+        "tau + side * tie", "tau - side * tie", "lines abs d=2"
+    ),
+    "the rounding of thresholds forgotten": Fault(
+        "most * 0x1p-24", "0 * most", "lines abs d=3", "float32"
+    ),
+    "bins of one bit too many": Fault(
+        "BITS = NARROW ? 30", "BITS = NARROW ? 33", "lines abs d=3", "float32"
+    ),
 }
 
 
+# A case that misses each barrier of a family, and how many there are.
+BARRIERS = {
+    "pairs": ("pairs tanh", 4),
+    "tiles": ("tiles tanh", 4),
+    "line_forward": ("lines abs d=3", 4),
+    "line_backward": ("lines abs d=3", 5),
+}
+# Not missed: the sums across lanes, which wait for all of a warp, come before it as well.
+COVERED = {("line_forward", 2)}
+
+
 def without_barriers(family: str) -> list[Callable[[str], str]]:
-    """For each barrier of a family, the edit that takes it away."""
+    """For each barrier of a family, of a block or a warp, the edit that takes it away."""
     whole = source(family)
-    pieces = whole.split("__syncthreads();")
+    places = [found.span() for found in re.finditer(r"__sync(threads|warp)\(\);", whole)]
 
-    def edit(number: int, code: str) -> str:
-        before, after = pieces[: number + 1], pieces[number + 1 :]
-        cut = "__syncthreads();".join(before) + ";" + "__syncthreads();".join(after)
-        return cut if code == whole else code
+    def edit(place: tuple[int, int], code: str) -> str:
+        return whole[: place[0]] + ";" + whole[place[1] :] if code == whole else code
 
-    return [partial(edit, number) for number in range(len(pieces) - 1)]
+    return [partial(edit, place) for place in places]
 
 
 def sibling(name: str) -> Any:

@@ -89,6 +89,12 @@ static inline float __fmul_rn(float a, float b) {
   volatile float r = a * b;
   return r;
 }
+static inline float __fmaf_rd(float a, float b, float c) {  // rounded down
+  const double p = (double)a * b, s = p + c, e = (p - (s - (s - p))) + (c - (s - p));  // p, s + e exact
+  const float r = (float)s;
+  return (double)r > s || ((double)r == s && e < 0) ? nextafterf(r, -INFINITY) : r;
+}
+static inline int __ffs(int x) { return __builtin_ffs(x); }
 static inline long long __double_as_longlong(double f) {
   long long i;
   memcpy(&i, &f, 8);

@@ -25,13 +25,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bnflow.kernels.cuda.line_tables import DEGREES
 from bnflow.kernels.cuda.module import options, source
 from bnflow.kernels.cuda.pairs import REMAINDERS
+
+Code = list[tuple[int, str, str]]  # address, operation, operands
 
 ARCHITECTURES = (70, 75, 80, 86, 89, 90, 100, 120)
 BUDGETS = Path(__file__).with_name("budgets.csv")
 GROWTH = 1.05
 INSTRUCTION = re.compile(r"\s+/\*([0-9a-f]{4,})\*/\s+(?:@!?U?P\w+ )?\s*([A-Z][\w.]*)\s*(.*?);")
+LINES = {"DIMENSION": 3, "REMAINDER": REMAINDERS["abs"], "TERMS": 3}  # to 115 cells a panel edge
 PACKAGES = Path(sysconfig.get_paths()["purelib"]) / "nvidia"
 
 
@@ -82,6 +86,20 @@ def instances() -> Iterator[Instance]:
         for code in codes:
             yield Instance.of("tiles", real, DIMENSION=2, REMAINDER=code)
             yield Instance.of("elementwise", real, DIMENSION=2, REMAINDER=code)
+        for d in (2, 3, 4, 5):
+            yield from along_lines(real, d)
+
+
+def along_lines(real: str, d: int) -> Iterator[Instance]:
+    """The sums along lines; two lines a lane, and rounded nodes, are of |z| in float alone."""
+    for name in ("abs", "sign"):
+        code = {"DIMENSION": d, "REMAINDER": REMAINDERS[name]}
+        rounded = [(1, 1), (2, 1), (1, 2), (2, 2)] if name == "abs" and real == "float32" else []
+        for terms in DEGREES:
+            yield Instance.of("line_backward", real, **code, TERMS=terms)
+            for groups, how in [(1, 0), *rounded]:
+                extra = {"TERMS": terms, "GROUPS": groups, "ROUNDED": how}
+                yield Instance.of("line_forward", real, **code, **extra)
 
 
 def one_a_family() -> list[Instance]:
@@ -98,6 +116,8 @@ def one_a_family() -> list[Instance]:
         Instance.of("pairs", "float64", DIMENSION=3, REMAINDER=REMAINDERS["overlap"]),
         Instance.of("tiles", "float64", DIMENSION=2, REMAINDER=REMAINDERS["tanh"]),
         Instance.of("elementwise", "float64", DIMENSION=2, REMAINDER=REMAINDERS["gelu"]),
+        Instance.of("line_forward", "float32", **LINES, GROUPS=2, ROUNDED=2),
+        Instance.of("line_backward", "float32", **LINES),
     ]
 
 
@@ -114,6 +134,9 @@ def hot() -> Iterator[Hot]:
         for d, scheme in ((2, 1), (3, 1), (4, 1), (3, 2)):
             instance = Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, PACK=width)
             yield Hot(instance, "transport_stage", width, whole=True)
+    ahead = Instance.of("line_forward", "float32", **LINES, GROUPS=2, ROUNDED=2)
+    yield Hot(ahead, "line_forward", 64)  # 32 rows on two lines
+    yield Hot(Instance.of("line_backward", "float32", **LINES), "line_backward", 16)
 
 
 # -- the compiler ------------------------------------------------------------------------------
@@ -202,7 +225,7 @@ def find_cuobjdump() -> Path | None:
     return next(iter(sorted(PACKAGES.glob("*/bin/cuobjdump"))), None)
 
 
-def instructions(cubin: bytes, program: Path) -> dict[str, list[tuple[int, str, str]]]:
+def instructions(cubin: bytes, program: Path) -> dict[str, Code]:
     """(address, operation, operands) by kernel."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
@@ -212,7 +235,7 @@ def instructions(cubin: bytes, program: Path) -> dict[str, list[tuple[int, str, 
         done = subprocess.run(
             command, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}
         )
-    kernels: dict[str, list[tuple[int, str, str]]] = {}
+    kernels: dict[str, Code] = {}
     for line in done.stdout.splitlines():
         if m := re.search(r"Function : (\S+)", line):
             kernel = kernels.setdefault(m[1], [])
@@ -221,8 +244,8 @@ def instructions(cubin: bytes, program: Path) -> dict[str, list[tuple[int, str, 
     return kernels
 
 
-def longest_loop(code: list[tuple[int, str, str]], whole: bool) -> int:
-    """Instructions of the longest loop: of those without another in them, unless `whole`."""
+def longest_loop(code: Code, whole: bool) -> Code:
+    """The longest loop: of those without another in them, unless `whole`."""
     loops = []
     for address, operation, operands in code:
         target = re.search(r"0x([0-9a-f]+)", operands)
@@ -233,13 +256,13 @@ def longest_loop(code: list[tuple[int, str, str]], whole: bool) -> int:
         for low, high in loops
         if whole or not any(low <= a and b <= high and (a, b) != (low, high) for a, b in loops)
     ]
-    return max(sum(low <= address <= high for address, _, _ in code) for low, high in kept)
+    return max(([at for at in code if low <= at[0] <= high] for low, high in kept), key=len)
 
 
 def count(nvrtc: Nvrtc, cuobjdump: Path, loop: Hot) -> float:
     """Instructions a unit of work."""
     code = instructions(compiled(nvrtc, loop.instance, 90).cubin, cuobjdump)
-    return longest_loop(code[loop.kernel], loop.whole) / loop.unit
+    return len(longest_loop(code[loop.kernel], loop.whole)) / loop.unit
 
 
 def budgets() -> dict[tuple[str, str], float]:

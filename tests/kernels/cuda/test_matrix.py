@@ -35,7 +35,13 @@ def test_a_spill_is_seen(matrix: Any, nvrtc: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "kernel"), [("pairs", "pair_forward"), ("transport", "transport_stage")]
+    ("family", "kernel"),
+    [
+        ("pairs", "pair_forward"),
+        ("transport", "transport_stage"),
+        ("line_forward", "line_forward"),
+        ("line_backward", "line_backward"),
+    ],
 )
 def test_hot_loops_keep_to_their_budget(family: str, kernel: str, matrix: Any, nvrtc: Any) -> None:
     program = matrix.find_cuobjdump()
@@ -55,3 +61,25 @@ def test_budgets_hold_what_the_issue_of_speed_asks(matrix: Any) -> None:
         instance = f"pairs float32 DIMENSION=3 REMAINDER={matrix.REMAINDERS[name]}"
         assert known[instance, "pair_forward"] <= forward
         assert known[instance, "pair_backward"] <= backward
+    ahead, back = (loop for loop in matrix.hot() if loop.instance.family.startswith("line_"))
+    assert 64 * known[str(ahead.instance), "line_forward"] <= 960
+    assert 4 * known[str(back.instance), "line_backward"] <= 68
+
+
+@pytest.mark.parametrize(("real", "entries"), [("float32", 3), ("float64", 6)])
+def test_bins_of_lines_are_added_to_by_native_integer_atomics(
+    real: str, entries: int, matrix: Any, nvrtc: Any
+) -> None:
+    """Of 32 bits: others, and floats, are loops of compare and swap."""
+    program = matrix.find_cuobjdump()
+    if program is None:
+        pytest.skip("NOT CHECKED, machine code: no cuobjdump; pip install bnflow[test-cuda]")
+    instance = matrix.Instance.of("line_backward", real, **matrix.LINES)
+    cubin = matrix.compiled(nvrtc, instance, 90).cubin
+    code = matrix.instructions(cubin, program)["line_backward"]
+    found = [operation for _, operation, _ in code if operation.startswith(("ATOM", "RED"))]
+    assert set(found) == {"ATOMS.ADD"}
+    assert len(found) >= entries
+    if real == "float32":
+        loop = matrix.longest_loop(code, False)
+        assert sum(operation == "ATOMS.ADD" for _, operation, _ in loop) == 16 * entries

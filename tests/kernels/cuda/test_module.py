@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from bnflow.kernels.cuda import CudaKernels, Device
 from bnflow.kernels.cuda.device import KEPT
 from bnflow.kernels.cuda.grid import Shape
-from bnflow.kernels.cuda.module import FAMILIES, declarations, source
+from bnflow.kernels.cuda.module import FAMILIES, UNASKED, Module, declarations, source
 from bnflow.kernels.cuda.pairs import REMAINDERS, parts
 from bnflow.kernels.cuda.transport import march, packed
 from bnflow.kernels.errors import InputError
@@ -25,7 +26,11 @@ SUM = [np.ones((2, 3)), 2, 3, np.zeros(3)]  # of finish_forward: partial, splits
 def test_every_kernel_is_declared_so_that_it_can_be_checked(family: str) -> None:
     text = source(family)
     assert len(declarations(text, "float32")) == len(re.findall(r"\b__global__\b", text))
-    assert not re.search(r"^\s*#include|\batomic\w+\(", text, re.MULTILINE)
+    assert not re.search(r"^\s*#include", text, re.MULTILINE)
+    atomics = re.findall(r"\batomic\w+\(.*", text)
+    assert bool(atomics) is (family == "line_backward")
+    assert all(re.match(r"atomicAdd\((\(unsigned \*\)|bin )", each) for each in atomics)
+    assert not atomics or "DYN_SHARED(unsigned, bins)" in text  # integers commute
 
 
 def test_declarations_say_the_types() -> None:
@@ -61,6 +66,22 @@ def test_a_wrong_argument_is_refused_before_the_launch(
         module("finish_forward", (1,), (32,), *arguments)
     with pytest.raises(TypeError, match="takes 4 arguments, not 3"):
         module("finish_forward", (1,), (32,), *SUM[:3])
+
+
+def test_much_shared_memory_is_asked_for_before_the_launch() -> None:
+    class Function:
+        max_dynamic_shared_size_bytes = 0
+
+        def __call__(self, grid: Any, block: Any, words: Any, *, shared_mem: int) -> None:
+            launched.append((self.max_dynamic_shared_size_bytes, shared_mem))
+
+    launched: list[tuple[int, int]] = []
+    function = Function()
+    raw = SimpleNamespace(get_function=lambda name: function)
+    module = Module(Device(np, lambda **_: raw, lambda: 0), "sums", "float64", {"DIMENSION": 2})
+    for shared in (0, UNASKED, UNASKED + 1):
+        module("finish_forward", (1,), (32,), *SUM, shared=shared)
+    assert launched == [(0, 0), (0, UNASKED), (UNASKED + 1, UNASKED + 1)]
 
 
 def test_the_host_compiler_checks_sizes_as_no_driver_does(host_module: Any) -> None:

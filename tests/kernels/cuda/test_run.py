@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from bnflow.kernels.cuda import CudaKernels
-from bnflow.kernels.errors import InputError
 from bnflow.pde.config import load_config
 from bnflow.pde.geometry import CubedSphere
 from bnflow.pde.particles.session import NeuronSession
@@ -43,6 +42,8 @@ def test_a_run_is_the_one_of_numpy_to_rounding(name: str, on_device: CudaKernels
         {"network.train": ["a"], "solver.a_range": [-4.0, 4.0]},
         {"data": {"covariance": [4.0, 1.0]}, "network.activation": "erf"},
         {"solver.tracers": 4},
+        {"solver.interaction": "lines", "data": {**backends.CIRCLE, "test_fraction": 0.2}},
+        {"solver.interaction": "lines", "network.activation": "step", "network.train": ["a"]},
         {"data": {"covariance": [4.0, 1.0]}, "solver.interaction": "direct", "solver.tracers": 4},
         {
             "data": {"covariance": [4.0, 1.0, 2.0]},
@@ -68,12 +69,6 @@ def test_nothing_leaves_the_device_unasked(changes: dict[str, Any], on_device: C
     assert np.array_equal(again[-1].fields["rho"], got[-1].fields["rho"])  # and goes on bitwise
     layout = there.layout(there.initial_state())
     assert np.array_equal(layout.cell_volume, session.layout(session.initial_state()).cell_volume)
-
-
-def test_sums_along_lines_are_refused_on_a_device(on_device: CudaKernels) -> None:
-    session = Session.prepare(load_config(None, {**KEYS, "solver.interaction": "lines"}))
-    with pytest.raises(InputError, match='give "direct" or "auto"'):
-        session.on(on_device)
 
 
 def test_a_stationary_state_is_found_on_the_device(on_device: CudaKernels) -> None:

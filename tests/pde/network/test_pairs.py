@@ -8,6 +8,7 @@ import pytest
 
 from bnflow.kernels import select
 from bnflow.kernels.errors import InputError
+from bnflow.kernels.reference.lines import PAY_FROM
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere, Stations
 from bnflow.pde.geometry.chart import Coordinates
 from bnflow.pde.network import pairs as module
@@ -128,7 +129,7 @@ def test_who_may_have_lines(spec: object, allowed: bool) -> None:
 )
 def test_auto_takes_lines_where_they_pay(spec: str, n: int, words: str) -> None:
     samples = data("normal", 2)
-    assert module.LINES_FROM[2] == 20_000
+    assert PAY_FROM[2] == 20_000
     made, _ = interaction(samples, n, "auto", spec)
     stations = 2 * n + 2
     assert made.description() == f"{words} sums over 200 rows x {stations} directions"
