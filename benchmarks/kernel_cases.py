@@ -14,10 +14,8 @@ from bnflow.benchmarks.throughput import Case
 from bnflow.kernels import Kernels, Velocity
 from bnflow.kernels.contract import Scheme
 from bnflow.kernels.cuda import CudaKernels
-from bnflow.kernels.cuda.grid import SCHEMES
 from bnflow.kernels.cuda.pairs import REMAINDERS as CODES
-from bnflow.kernels.cuda.transport import packed
-from bnflow.kernels.errors import InputError
+from bnflow.kernels.cuda.transport import definitions
 from bnflow.kernels.reference.activations import REMAINDERS
 from bnflow.pde.geometry import CubedSphere
 from bnflow.pde.geometry.lines import station_lines
@@ -95,11 +93,7 @@ def sum_cases(kernels: Kernels, dtype: str, s: Setting) -> list[Case]:
     met = {"lines": (line_count(s) * len(s.clouds.x),) * 2, "direct": s.pairs}
     cases = []
     for way, works in met.items():
-        try:
-            sums = ours(way, kernels)(s)
-        except InputError as error:
-            print(f"SKIPPED  {way}: {error}")
-            continue
+        sums = ours(way, kernels)(s)
         cases += [
             Case(
                 group, f"{way} d={s.dimension}", s.name, work, call, dtype=pair_type(kernels, dtype)
@@ -129,8 +123,8 @@ def stage_cases(
     rho, out = kernels.array(along, dtype), kernels.array(along, dtype)
     volume, dt = kernels.array(sphere.volume), 0.05 / (d * cells)
     size, item = " x ".join(map(str, rho.shape)), rho.dtype.itemsize
-    definitions = f"DIMENSION={d} SCHEME={SCHEMES[scheme]} PACK={packed(count, dtype)}"
-    own = instructions(kernels, f"transport {dtype} {definitions}", "transport_stage")
+    defined = " ".join(f"{k}={v}" for k, v in definitions(rho, scheme, moves=True).items())
+    own = instructions(kernels, f"transport {dtype} {defined}", "transport_stage")
 
     def stage(base: Any, weights: tuple[float, float]) -> None:
         grid = (volume, a, a[1] - a[0], scheme, sphere.connectivity)

@@ -275,7 +275,8 @@ class CudaKernels:
         connectivity: Connectivity,
     ) -> None:
         """One stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
-        module = self.module("transport", transport.definitions(rho, scheme), rho.dtype.name)
+        defined = transport.definitions(rho, scheme, bool(velocity.faces))
+        module = self.module("transport", defined, rho.dtype.name)
         grid = (volume, a_values, a_width, scheme, connectivity)
         transport.transport(module, out, rho, base, weights, dt, velocity, *grid)
 

@@ -110,13 +110,10 @@ def threads(items: int) -> tuple[tuple[int], tuple[int]]:
     return (-(-items // THREADS),), (THREADS,)
 
 
-def slabs(
-    module: Module, rho: Any, scheme: Scheme, tables: Tables, shape: Shape
-) -> tuple[Any, Any]:
-    """Ghost layers and the outermost cells' own states of a density, for a scheme."""
-    device, reach, count = module.device, SCHEMES[scheme], shape.count
-    ghosts = device.scratch("ghosts", (reach, shape.slab_cells, count), rho.dtype)
-    edges = device.scratch("edges", (shape.slab_cells, count), rho.dtype)
+def slabs(module: Module, rho: Any, scheme: Scheme, tables: Tables, shape: Shape) -> Any:
+    """(layers + 1, slots, n^(d-2), count): what lies beyond every panel edge; see lines.cu."""
+    reach, count = SCHEMES[scheme], shape.count
+    beyond = module.device.scratch("slabs", (reach + 1, shape.slab_cells, count), rho.dtype)
     (blocks, _), block = lanes(shape.slab_cells, count)
     sizes = (shape.cells, count)
     module(
@@ -128,10 +125,10 @@ def slabs(
         tables.first,
         tables.share,
         *sizes,
-        ghosts,
+        beyond,
     )
-    module("edge_states", (blocks, 1), block, rho, ghosts, *sizes, edges)
-    return ghosts, edges
+    module("edge_states", (blocks, 1), block, rho, tables.across, *sizes, beyond)
+    return beyond
 
 
 def stacked(device: Device, name: str, arrays: Any, dtype: Any) -> Any:

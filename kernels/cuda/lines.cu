@@ -1,27 +1,36 @@
-// States on both sides of a cell's two faces along an axis, across panel edges: what the fluxes of
-// transport and of thermal transport take. Each panel gives its own inside state on a shared edge.
+// Cells and states along the lines of the grid, across panel edges: what the fluxes of transport
+// and of thermal transport take. Each panel gives its own inside state on a shared edge.
+//
+//   slabs  (SPAN, slots, n^(d-2), count): REACH layers of ghosts, then the neighbouring panels' own
+//          states on the edges. So a line that leaves its panel ends in the state beyond the edge.
 
-constexpr int SPAN =
-    REACH + 1;  // cells on either side: the next cell's state reads REACH beyond it
-
-// A density and its slabs: ghosts (layers, slots, n^(d-2), count), edges (slots, n^(d-2), count).
-struct Field {
-  const real *rho, *ghosts, *edges;
-  const int *across;
-  int n, count;
-};
+constexpr int SPAN = REACH + 1;  // cells on either side: the next cell's state reads REACH more
 
 // before | below .. the cell .. above | after
 struct Faces {
   real before, below, above, after;
 };
 
-// The state of the outermost cell of every slot on the panel's edge, (slots, n^(d-2), count).
-extern "C" __global__ void edge_states(const real *__restrict__ rho,
-                                       const real *__restrict__ ghosts, int n, int count,
-                                       real *__restrict__ edges) {
+// Where the cell `k` further along an axis than the one at `place` has its value of a: in the
+// panel, or in a layer of its slab.
+__device__ __forceinline__ const real *along_line(const real *rho, const real *slabs, int panel,
+                                                  int place, int axis, int k, int n, int count,
+                                                  int a) {
+  const int cells = power(n, AXES), rests = cells / n, stride = stride_of(axis, n);
+  const int i = place / stride % n + k, layer = i < 0 ? -1 - i : i - n;
+  if (i >= 0 && i < n) return rho + (size_t)(panel * cells + place + k * stride) * count + a;
+  const int slot = (panel * AXES + axis) * 2 + (i >= n), rest = without(place, stride, n);
+  return slabs + (((size_t)min(layer, REACH) * SLOTS + slot) * rests + rest) * count + a;
+}
+
+// The last layer of the slabs, from the others: the state of every slot's outermost cell on the
+// panel's edge, where the slot across it reads it.
+extern "C" __global__ void edge_states(const real *__restrict__ rho, const int *__restrict__ across,
+                                       int n, int count, real *slabs) {
   const int rests = power(n, AXES - 1), cell = item(), slot = cell / rests, rest = cell % rests;
   if (cell >= SLOTS * rests) return;
+  const size_t layer = (size_t)SLOTS * rests * count;
+  real *edge = slabs + REACH * layer + ((size_t)across[slot] * rests + rest) * count;
   for (int a = threadIdx.x; a < count; a += blockDim.x) {
     real line[2 * REACH + 1];  // from the inside towards the edge
 #pragma unroll
@@ -29,30 +38,21 @@ extern "C" __global__ void edge_states(const real *__restrict__ rho,
       line[k] = rho[(size_t)inside(slot, rest, REACH - k, n) * count + a];
 #pragma unroll
     for (int k = 0; k < REACH; k++)
-      line[REACH + 1 + k] = ghosts[((size_t)k * SLOTS * rests + cell) * count + a];
-    edges[(size_t)cell * count + a] = sides(line, REACH).above;
+      line[REACH + 1 + k] = slabs[k * layer + (size_t)cell * count + a];
+    edge[a] = sides(line, REACH).above;
   }
 }
 
-__device__ __forceinline__ Faces faces_along(const Field &f, int direction, int axis, int a) {
-  const int n = f.n, cells = power(n, AXES), stride = stride_of(axis, n), rests = cells / n;
+// On the faces of one cell.
+__device__ __forceinline__ Faces faces_along(const real *rho, const real *slabs, int direction,
+                                             int axis, int n, int count, int a) {
+  const int cells = power(n, AXES), stride = stride_of(axis, n);
   const int panel = direction / cells, place = direction % cells, at = place / stride % n;
-  const int rest = without(place, stride, n), low = (panel * AXES + axis) * 2;
   real line[2 * SPAN + 1];
 #pragma unroll
-  for (int k = -SPAN; k <= SPAN; k++) {
-    const int i = at + k, beyond = i < 0 ? -1 - i : i - n;  // 0: the layer next to the edge
-    if (i >= 0 && i < n)
-      line[SPAN + k] = f.rho[(size_t)(direction + k * stride) * f.count + a];
-    else if (beyond < REACH)
-      line[SPAN + k] =
-          f.ghosts[(((size_t)beyond * SLOTS + low + (i >= n)) * rests + rest) * f.count + a];
-    else
-      line[SPAN + k] = 0;  // no state reads it
-  }
+  for (int k = -SPAN; k <= SPAN; k++)
+    line[SPAN + k] = *along_line(rho, slabs, panel, place, axis, k, n, count, a);
   const Sides own = sides(line, SPAN);
-  Faces states = {sides(line, SPAN - 1).above, own.below, own.above, sides(line, SPAN + 1).below};
-  if (at == 0) states.before = f.edges[((size_t)f.across[low] * rests + rest) * f.count + a];
-  if (at == n - 1) states.after = f.edges[((size_t)f.across[low + 1] * rests + rest) * f.count + a];
-  return states;
+  return {at == 0 ? line[0] : sides(line, SPAN - 1).above, own.below, own.above,
+          at == n - 1 ? line[2 * SPAN] : sides(line, SPAN + 1).below};
 }

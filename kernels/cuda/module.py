@@ -31,7 +31,7 @@ from .device import Device
 FAMILIES = {
     "limits": ("common", "limits"),
     "directions": ("common", "halo", "directions"),
-    "transport": ("common", "halo", "states", "lines", "outer", "transport"),
+    "transport": ("common", "halo", "states", "lines", "outer", "columns", "transport"),
     "heat": ("common", "halo", "gradient", "largest", "heat"),
     "thermal": ("common", "halo", "states", "lines", "outer", "gradient", "thermal"),
     "pairs": ("common", "remainders", "pairs"),

@@ -23,11 +23,18 @@ __device__ __forceinline__ void read_margins(const real *own, int a, int count, 
   }
 }
 
-// By how much the state ahead of cell a exceeds it (it the state ahead, where the flow goes down),
-// before balance; 0 at the walls.
-__device__ __forceinline__ real lean(Sides own, real q, int a, int count, bool rising) {
-  if (SCHEME == 0 || a <= 0 || a >= count - 1) return 0;
-  return rising ? own.above - q : q - own.below;
+// By how much a state on a face departs from cell a = line[at], before balance: the half slope, or
+// of WENO, where the flow goes up (down), the state above (below). 0 at the walls.
+__device__ __forceinline__ real departing(Sides own, const real *line, int at, int a, int count,
+                                          bool rising) {
+#if SCHEME == 0
+  return 0;
+#elif SCHEME == 1
+  return half_slope(line[at - 1], line[at], line[at + 1]);  // beyond a wall is the cell again
+#else
+  if (a <= 0 || a >= count - 1) return 0;
+  return rising ? own.above - line[at] : line[at] - own.below;
+#endif
 }
 
 // One warp a column. outer (directions,): the sign of the flow.
@@ -43,7 +50,7 @@ extern "C" __global__ void outer_balance(const real *__restrict__ rho,
     real line[1 + 2 * MARGIN];
     line[MARGIN] = column[a];
     read_margins<1>(column + a, a, count, line);
-    const real own = lean(sides(line, MARGIN), line[MARGIN], a, count, rising);
+    const real own = departing(sides(line, MARGIN), line, MARGIN, a, count, rising);
     up += larger(own, (real)0), down -= smaller(own, (real)0);
   }
   up = warp_sum(up), down = warp_sum(down);
@@ -53,18 +60,19 @@ extern "C" __global__ void outer_balance(const real *__restrict__ rho,
   balance[2 * direction + 1] = (real)(down > 0 ? least / down : 0);
 }
 
-// The states of cell a = line[at] on its two faces. `varied`: the speed is not one a column, and
-// then WENO's are not balanced. (Half slopes of MUSCL are 0 at a wall by themselves.)
+// `varied`: the speed is not one a column, and then WENO's states are as they are.
+__device__ __forceinline__ bool is_balanced(bool varied) {
+  return SCHEME == 1 || (SCHEME == 2 && !varied);
+}
+__device__ __forceinline__ Sides balanced(real q, real departure, real up, real down) {
+  departure *= departure < 0 ? down : up;
+  return {q - departure, q + departure};
+}
+
+// The states of cell a = line[at] on its two faces.
 __device__ __forceinline__ Sides sides_in_column(const real *line, int at, int a, int count,
                                                  bool rising, bool varied, real up, real down) {
   const Sides own = sides(line, at);
-  if (SCHEME == 0 || (SCHEME == 2 && varied)) return own;
-  const real q = line[at];
-#if SCHEME == 1
-  real departure = half_slope(line[at - 1], q, line[at + 1]);
-#else
-  real departure = lean(own, q, a, count, rising);
-#endif
-  departure *= departure < 0 ? down : up;
-  return {q - departure, q + departure};
+  if (!is_balanced(varied)) return own;
+  return balanced(line[at], departing(own, line, at, a, count, rising), up, down);
 }

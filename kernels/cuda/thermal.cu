@@ -3,8 +3,7 @@
 // out = w0 base + w1 (rho - dt div(u rho)); drift null where directions rest, outer where a does.
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
     thermal_stage(const real *__restrict__ rho, const real *base, real *out,
-                  const real *__restrict__ log_rho, const real *__restrict__ ghosts,
-                  const real *__restrict__ edges, const int *__restrict__ across,
+                  const real *__restrict__ log_rho, const real *__restrict__ slabs,
                   const int *__restrict__ near, const real *__restrict__ share,
                   const real *__restrict__ drift, const real *__restrict__ per_volume,
                   const real *__restrict__ outer, const real *__restrict__ balance,
@@ -12,7 +11,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
                   real base_weight, real weight, real dt, int n, int count) {
   const int directions = PANELS * power(n, AXES), direction = item();
   if (direction >= directions) return;
-  const Field field = {rho, ghosts, edges, across, n, count};
   for (int a = threadIdx.x; a < count; a += blockDim.x) {
     const size_t cell = (size_t)direction * count + a;
     const real value = a_values[a], q = rho[cell];
@@ -20,7 +18,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
     if (drift) {
 #pragma unroll 1
       for (int axis = 0; axis < AXES; axis++) {
-        const Faces states = faces_along(field, direction, axis, a);
+        const Faces states = faces_along(rho, slabs, direction, axis, n, count, a);
         const real low =
             speed_through(log_rho, count, a, value, direction, 2 * axis, near, share, drift, tau);
         const real high = speed_through(log_rho, count, a, value, direction, 2 * axis + 1, near,

@@ -110,7 +110,6 @@ def thermal_transport(
     device, shape = module.device, Shape.of(rho)
     tables = Tables.of(connectivity, device)
     told = Thermal.of(heat, rho, velocity, a_width, tables, stencil)
-    ghosts, edges = slabs(module, rho, scheme, tables, shape)
     module(
         "thermal_stage",
         *lanes(shape.directions, shape.count),
@@ -118,9 +117,7 @@ def thermal_transport(
         base if weights[0] else None,
         out,
         told.log_rho,
-        ghosts,
-        edges,
-        tables.across,
+        slabs(module, rho, scheme, tables, shape),
         told.warm.near,
         told.warm.share,
         told.drift,

@@ -2,183 +2,255 @@
 //
 //   out = w0 base + w1 (rho - dt [ sum over the sphere's faces of a U q / V  +  d_a(u q) ])
 //
-// A thread marches along the first tangential axis, over `chunk` cells, with PACK values of a, and
-// carries the states and the flux from cell to cell; along the other axes it reads the neighbours.
-// One writer a cell, no barrier. PACK divides count, and arrays are aligned to PACK values.
+// A thread has a tile, PACK values of a in ROWS cells beside each other along the last axis, and
+// marches with it along the first one, over `chunk` cells: states and fluxes go along from cell to
+// cell, rows share the states of each other and the flux between them, and columns are looked after
+// by columns.cu. One writer a cell and no barrier, so nothing depends on the blocks.
 //
-//   faces       (d-1, 2d n^(d-2) (n+1)) or null where directions rest; per_volume (directions,)
+//   MOVES       1: directions do; 0: faces and slabs are null
+//   ROWS, PACK  divide n and count; arrays are aligned to them
+//   base        rho where w0 is 0; out may be base
+//   faces       (d-1, 2d n^(d-2) (n+1)); per_volume (directions,)
 //   outer       (directions,) da/dt over the width of a cell, or null: a rests
-//   half_width  of a cell of a; pull: ridge outer_rate over a width; varied: whether that is not 0
-//   out         may be base
+//   balance     (directions, 2), of outer.cu; null where lanes have whole columns
+//
+// Sizes of a number that a cell costs: 1 read and 1 written, and 1 more read in later stages. From
+// caches come 2 SPAN / ROWS more, the rows beside a tile, 2 SPAN for each axis between the first
+// and the last, and (2 SPAN - 1) / chunk where a march begins; of slabs, 2 (d-1) SPAN / n are read.
 
-struct alignas(sizeof(real) * PACK) Cells {
-  real at[PACK];
-};
+constexpr int LAST = AXES - 1;  // the axis of a tile's rows, unless it is that of the march
+static_assert(LAST || ROWS == 1, "on the circle there is the march alone");
 
-__device__ __forceinline__ Cells cells_at(const real *x) {
-  return *reinterpret_cast<const Cells *>(x);
+// Add what flows out of HAD cells of a line, the first at line[SPAN], through their faces, whose
+// speeds are given. begins, ends: ones where a panel does, and the line holds the state beyond.
+template <int HAD>
+__device__ __forceinline__ void flow(const real *line, int begins, int ends, const real *speed,
+                                     real *change) {
+  real before = chosen(begins, line[0], sides(line, SPAN - 1).above);
+#pragma unroll
+  for (int k = 0; k <= HAD; k++) {
+    const Sides own = sides(line, SPAN + k);
+    const real after = k < HAD ? own.below : chosen(ends, line[HAD + 2 * SPAN - 1], own.below);
+    const real flux = upwind(speed[k], before, after);
+    if (k > 0) change[k - 1] += flux;
+    if (k < HAD) change[k] -= flux;
+    before = own.above;
+  }
 }
 
-// One neighbour of a march: where its value is now, and how far on the next one is.
-struct Walk {
-  const real *at;
+// A tile on its way along the first axis: its cells and REACH on either side, the flux through the
+// low face and the state at the high one; where the next cell is, and the first beyond the panel.
+struct March {
+  Cells around[ROWS][2 * REACH + 1], flux[ROWS], above[ROWS];
+  const real *next, *outside;
   int step;
-};
 
-// The cell `k` further along an axis than the one at `place`; beyond a panel's edge its ghost, and
-// beyond those that are read, in the last place, the neighbouring panel's state on the edge.
-__device__ __forceinline__ Walk neighbour(const Field &f, int panel, int place, int axis, int k,
-                                          int a) {
-  const int n = f.n, cells = power(n, AXES), rests = cells / n, stride = stride_of(axis, n);
-  const int i = place / stride % n + k, beyond = i < 0 ? -1 - i : i - n;
-  if (i >= 0 && i < n)
-    return {f.rho + (size_t)(panel * cells + place + k * stride) * f.count + a, rests * f.count};
-  const int slot = (panel * AXES + axis) * 2 + (i >= n), rest = without(place, stride, n);
-  const int step = axis ? rests / n * f.count : 0;
-  if (beyond < REACH)
-    return {f.ghosts + (((size_t)beyond * SLOTS + slot) * rests + rest) * f.count + a, step};
-  return {f.edges + ((size_t)f.across[slot] * rests + rest) * f.count + a, step};
-}
-
-// Blocks of a multiprocessor, which bound a thread's registers: some need more of these.
-constexpr int RESIDENT = SCHEME == 2 || (sizeof(real) == 8 && DIMENSION > 3) ? 2 : 4;
-
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT)
-    transport_stage(const real *__restrict__ rho, const real *base, real *out,
-                    const real *__restrict__ ghosts, const real *__restrict__ edges,
-                    const int *__restrict__ across, const real *__restrict__ faces,
-                    const real *__restrict__ per_volume, const real *__restrict__ outer,
-                    const real *__restrict__ balance, const real *__restrict__ a_values,
-                    real half_width, real pull, int varied, real base_weight, real weight, real dt,
-                    int n, int count, int chunk) {
-  const int rests = power(n, AXES - 1), line = item(), panel = line / rests, rest = line % rests;
-  const int a = (blockIdx.z * blockDim.x + threadIdx.x) * PACK;
-  if (panel >= PANELS || a >= count) return;
-  const int first = blockIdx.y * chunk, last = min(n, first + chunk), step = rests * count;
-  const Field field = {rho, ghosts, edges, across, n, count};
-  const Cells value = cells_at(a_values + a);
-  int direction = panel * rests * n + first * rests + rest;
-  size_t cell = (size_t)direction * count + a;
-
-  // along the march: cells first - REACH .. first + REACH + 1, of which the last comes in the loop
-  Cells ahead[2 * REACH + 1], low_flux, below, above;
-  Walk beside[AXES][2 * SPAN];
-  int face[AXES], at[AXES];
-  if (faces) {
-    const int place = first * rests + rest;
+  __device__ __forceinline__ void begin(const real *rho, const real *slabs, const real *measure,
+                                        const Cells &value, int panel, int place, int n, int count,
+                                        int a) {
+    const int rests = power(n, AXES - 1), first = place / rests;
 #pragma unroll
-    for (int k = -REACH; k <= REACH; k++)
-      ahead[REACH + k] =
-          k ? cells_at(neighbour(field, panel, place, 0, k, a).at) : cells_at(rho + cell);
-    const Cells behind = cells_at(neighbour(field, panel, place, 0, -SPAN, a).at);
-    const real measure = faces[(panel * (n + 1) + first) * rests + rest];
+    for (int r = 0; r < ROWS; r++) {
+      Cells line[2 * SPAN];  // from -SPAN to REACH
 #pragma unroll
-    for (int q = 0; q < PACK; q++) {
-      real along[2 * SPAN];  // from -SPAN to REACH
-      along[0] = behind.at[q];
+      for (int k = 0; k < 2 * SPAN; k++)
+        line[k] =
+            cells_at(along_line(rho, slabs, panel, place, 0, k - SPAN, n, count, a) + r * count);
 #pragma unroll
-      for (int k = 0; k <= 2 * REACH; k++) along[1 + k] = ahead[k].at[q];
-      const Sides own = sides(along, SPAN);
-      const real before = first ? sides(along, SPAN - 1).above : behind.at[q];
-      low_flux.at[q] = upwind(value.at[q] * measure, before, own.below);
-      below.at[q] = own.below, above.at[q] = own.above;
-    }
-#pragma unroll UNROLLED
-    for (int axis = 1; axis < AXES; axis++) {
-      at[axis] = rest / stride_of(axis, n) % n;
-      face[axis] = axis * (PANELS * rests * (n + 1)) + face_of(direction, axis, 0, n);
+      for (int k = 0; k <= 2 * REACH; k++) around[r][k] = line[1 + k];
 #pragma unroll
-      for (int k = 0; k < SPAN; k++) {
-        beside[axis][SPAN - 1 - k] = neighbour(field, panel, place, axis, -1 - k, a);
-        beside[axis][SPAN + k] = neighbour(field, panel, place, axis, 1 + k, a);
+      for (int q = 0; q < PACK; q++) {
+        real along[2 * SPAN];
+#pragma unroll
+        for (int k = 0; k < 2 * SPAN; k++) along[k] = line[k].at[q];
+        const Sides own = sides(along, SPAN);
+        const real before = chosen(negative(first - 1), along[0], sides(along, SPAN - 1).above);
+        flux[r].at[q] = upwind(value.at[q] * measure[r], before, own.below);
+        above[r].at[q] = own.above;
       }
     }
+    next = along_line(rho, slabs, panel, place, 0, SPAN, n, count, a);
+    outside = along_line(rho, slabs, panel, place, 0, n - first, n, count, a);
+    step = (first + SPAN < n ? 1 : SLOTS) * rests * count;
   }
 
-#pragma unroll 1
-  for (int i = first; i < last; i++, direction += rests, cell += step) {
-    const Cells own = faces ? ahead[REACH] : cells_at(rho + cell);
-    Cells change = {}, start = {};
-    if (base) start = cells_at(base + cell);
-    if (faces) {
-      const Cells further =
-          i + SPAN < n ? cells_at(rho + cell + (size_t)SPAN * step)
-                       : cells_at(neighbour(field, panel, i * rests + rest, 0, SPAN, a).at);
-      const real measure = faces[(panel * (n + 1) + i + 1) * rests + rest];
+  // From cell i to the next one; `change`: what flows out of it along this axis.
+  __device__ __forceinline__ void advance(const Rows &measure, const Cells &value, int i, int n,
+                                          int layer, int count, Cells *change) {
+    const int ends = ~negative(i + 1 - n);
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+      const Cells further = cells_at(next + r * count);
 #pragma unroll
       for (int q = 0; q < PACK; q++) {
         real along[2 * SPAN];  // from -REACH to SPAN
 #pragma unroll
-        for (int k = 0; k <= 2 * REACH; k++) along[k] = ahead[k].at[q];
+        for (int k = 0; k <= 2 * REACH; k++) along[k] = around[r][k].at[q];
         along[2 * REACH + 1] = further.at[q];
-        const Sides next = sides(along, SPAN);
-        const real after = i < n - 1 ? next.below : further.at[q];
-        const real flux = upwind(value.at[q] * measure, above.at[q], after);
-        change.at[q] = flux - low_flux.at[q];
-        low_flux.at[q] = flux, below.at[q] = next.below, above.at[q] = next.above;
+        const Sides after = sides(along, SPAN);
+        const real through = upwind(value.at[q] * measure.at[r], above[r].at[q],
+                                    chosen(ends, further.at[q], after.below));
+        change[r].at[q] = through - flux[r].at[q];
+        flux[r].at[q] = through, above[r].at[q] = after.above;
       }
 #pragma unroll
-      for (int k = 0; k < 2 * REACH; k++) ahead[k] = ahead[k + 1];
-      ahead[2 * REACH] = further;
-#pragma unroll UNROLLED
-      for (int axis = 1; axis < AXES; axis++) {
-        const real low = faces[face[axis]], high = faces[face[axis] + stride_of(axis, n)];
-        const bool begins = at[axis] == 0, ends = at[axis] == n - 1;
-        face[axis] += rests / n * (n + 1);
-        Cells row[2 * SPAN];
-#pragma unroll
-        for (int k = 0; k < 2 * SPAN; k++) {
-          row[k] = cells_at(beside[axis][k].at);
-          beside[axis][k].at += beside[axis][k].step;
-        }
-#pragma unroll
-        for (int q = 0; q < PACK; q++) {
-          real along[2 * SPAN + 1];
-#pragma unroll
-          for (int k = 0; k < SPAN; k++)
-            along[k] = row[k].at[q], along[SPAN + 1 + k] = row[SPAN + k].at[q];
-          along[SPAN] = own.at[q];
-          const Sides mine = sides(along, SPAN);
-          real before = sides(along, SPAN - 1).above, after = sides(along, SPAN + 1).below;
-          if (begins) before = along[0];
-          if (ends) after = along[2 * SPAN];
-          change.at[q] += upwind(value.at[q] * high, mine.above, after);
-          change.at[q] -= upwind(value.at[q] * low, before, mine.below);
-        }
-      }
-      const real share = per_volume[direction];
-#pragma unroll
-      for (int q = 0; q < PACK; q++) change.at[q] *= share;
+      for (int k = 0; k < 2 * REACH; k++) around[r][k] = around[r][k + 1];
+      around[r][2 * REACH] = further;
     }
-    if (outer) {
-      real column[PACK + 2 * MARGIN];
+    next += step;
+    if (i + 1 + SPAN == n) next = outside, step = layer;
+  }
+};
+
+// The cells beside HAD cells of a tile along another axis, at the place of the march. `at`: the
+// coordinate of the first of the tile's own. A tile that is as long as a line looks beyond it has
+// all cells on one side in the panel or all in its slab, and keeps the nearest ones' place.
+template <int HAD>
+struct Beside {
+  static constexpr bool TOGETHER = HAD >= SPAN;
+  static constexpr int KEPT = TOGETHER ? 1 : SPAN;  // on either side
+  const real *cells[2 * KEPT];
+  int steps[2 * KEPT], apart[2], face, face_step, stride, at;
+
+  __device__ __forceinline__ void begin(const real *rho, const real *slabs, int panel, int place,
+                                        int axis, int n, int count, int a) {
+    const int rests = power(n, AXES - 1), size = PANELS * rests * (n + 1);
+    stride = stride_of(axis, n), at = place / stride % n, face_step = rests / n * (n + 1);
+    face = axis * size + face_of(panel * rests * n + place, axis, 0, n);
 #pragma unroll
-      for (int q = 0; q < PACK; q++) column[MARGIN + q] = own.at[q];
-      read_margins<PACK>(rho + cell, a, count, column);
-      const real speed = outer[direction];
-      const bool rising = speed > 0;
-      const real up = balance[2 * direction], down = balance[2 * direction + 1];
-      Sides below = sides_in_column(column, MARGIN - 1, a - 1, count, rising, varied, up, down);
-      real low = 0;  // the flux through the face between the last two
+    for (int side = 0; side < 2; side++) {
 #pragma unroll
-      for (int q = 0; q <= PACK; q++) {
-        const real edge = q < PACK ? value.at[q] - half_width : value.at[PACK - 1] + half_width;
-        const Sides above =
-            sides_in_column(column, MARGIN + q, a + q, count, rising, varied, up, down);
-        real flux = upwind(speed - pull * edge, below.above, above.below);
-        if (q == 0 && a == 0) flux = 0;
-        if (q == PACK && a + PACK == count) flux = 0;
-        if (q > 0) change.at[q - 1] += flux - low;
-        below = above, low = flux;
+      for (int k = 0; k < KEPT; k++) {  // from the nearest
+        const int off = side ? HAD + k : -1 - k;
+        const bool inside = at + off >= 0 && at + off < n;
+        cells[side * KEPT + k] = along_line(rho, slabs, panel, place, axis, off, n, count, a);
+        steps[side * KEPT + k] = (inside ? rests : rests / n) * count;
+        apart[side] = (inside ? (side ? 1 : -1) * stride : SLOTS * rests) * count;
       }
     }
-    Cells fresh;
+  }
+
+  // The cell k further than the nearest one.
+  __device__ __forceinline__ Cells cell(int side, int k, int offset) const {
+    return cells_at(TOGETHER ? cells[side] + k * apart[side] + offset
+                             : cells[side * KEPT + k] + offset);
+  }
+
+  // Add what flows out along this axis; own, change: from the tile's row `row` on.
+  __device__ __forceinline__ void flow_out(const real *faces, const Cells *own, const Cells &value,
+                                           int row, int n, int count, Cells *change) const {
+    Cells line[HAD + 2 * SPAN];
+    real measure[HAD + 1];
+#pragma unroll
+    for (int k = 0; k < SPAN; k++) {
+      line[SPAN - 1 - k] = cell(0, k, row * count);
+      line[SPAN + HAD + k] = cell(1, k, row * count);
+    }
+#pragma unroll
+    for (int k = 0; k < HAD; k++) line[SPAN + k] = own[k];
+#pragma unroll
+    for (int k = 0; k <= HAD; k++) measure[k] = faces[face + row + k * stride];
 #pragma unroll
     for (int q = 0; q < PACK; q++) {
-      const real stage = weight * (own.at[q] - dt * change.at[q]);
-      const real total = base ? base_weight * start.at[q] + stage : stage;
-      fresh.at[q] = fabs(total) < VACUUM ? (real)0 : total;
+      real along[HAD + 2 * SPAN], speed[HAD + 1], sum[HAD];
+#pragma unroll
+      for (int k = 0; k < HAD + 2 * SPAN; k++) along[k] = line[k].at[q];
+#pragma unroll
+      for (int k = 0; k <= HAD; k++) speed[k] = value.at[q] * measure[k];
+#pragma unroll
+      for (int k = 0; k < HAD; k++) sum[k] = change[k].at[q];
+      flow<HAD>(along, negative(at - 1), ~negative(at + HAD - n), speed, sum);
+#pragma unroll
+      for (int k = 0; k < HAD; k++) change[k].at[q] = sum[k];
     }
-    *reinterpret_cast<Cells *>(out + cell) = fresh;
+  }
+
+  __device__ __forceinline__ void advance() {
+    face += face_step;
+#pragma unroll
+    for (int k = 0; k < 2 * KEPT; k++) cells[k] += steps[k];
+  }
+};
+
+// Blocks of a multiprocessor, which bound a thread's registers: some need more of these.
+constexpr bool CROWDED = DIMENSION > 3 || (ROWS == 2 && !LANES && sizeof(real) == 4);
+constexpr int RESIDENT = SCHEME == 2 ? 2 : 4 - CROWDED - (sizeof(real) == 8);
+
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT)
+    transport_stage(const real *__restrict__ rho, const real *base, real *out,
+                    const real *__restrict__ slabs, const real *__restrict__ faces,
+                    const real *__restrict__ per_volume, const real *__restrict__ outer,
+                    const real *__restrict__ balance, const real *__restrict__ a_values,
+                    real half_width, real pull, int varied, real base_weight, real weight, real dt,
+                    int n, int count, int chunk) {
+  // lanes beyond the last cell or tile do that one's work again, and write nothing
+  const int rests = power(n, AXES - 1), tiles = rests / ROWS;
+  const int line = min(item(), PANELS * tiles - 1), panel = line / tiles;
+  const int asked = (blockIdx.z * blockDim.x + threadIdx.x) * PACK, a = min(asked, count - PACK);
+  const bool writes = a == asked && line == item();
+  if (!LANES && !writes) return;
+  const int first = blockIdx.y * chunk, last = min(n, first + chunk);
+  const int rest = line % tiles * ROWS, place = first * rests + rest;
+  Columns columns = {cells_at(a_values + a), a, count};
+  columns.bottom = negative(a - 1), columns.top = ~negative(a + PACK - count);
+  columns.repeats = negative(a - asked), columns.varied = varied;
+  columns.half_width = half_width, columns.pull = pull;
+  const Cells &value = columns.value;
+  int direction = panel * rests * n + place;
+  size_t cell = (size_t)direction * count + a;
+
+  March march;
+  Beside<1> between[AXES];
+  Beside<ROWS> across;
+  const real *measure = nullptr;
+  if (MOVES) {
+    measure = faces + (panel * (n + 1) + first) * rests + rest;
+    march.begin(rho, slabs, measure, value, panel, place, n, count, a);
+#pragma unroll UNROLLED
+    for (int axis = 1; axis < LAST; axis++)
+      between[axis].begin(rho, slabs, panel, place, axis, n, count, a);
+    if (LAST) across.begin(rho, slabs, panel, place, LAST, n, count, a);
+  }
+
+#pragma unroll 1
+  for (int i = first; i < last; i++, direction += rests, cell += rests * count) {
+    Cells own[ROWS], change[ROWS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+      own[r] = MOVES ? march.around[r][REACH] : cells_at(rho + cell + r * count);
+      change[r] = {};
+    }
+    if (MOVES) {
+      measure += rests;
+      march.advance(rows_at(measure), value, i, n, SLOTS * rests * count, count, change);
+#pragma unroll UNROLLED
+      for (int axis = 1; axis < LAST; axis++) {
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+          between[axis].flow_out(faces, own + r, value, r, n, count, change + r);
+        between[axis].advance();
+      }
+      if (LAST) across.flow_out(faces, own, value, 0, n, count, change), across.advance();
+      const Rows share = rows_at(per_volume + direction);
+#pragma unroll
+      for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int q = 0; q < PACK; q++) change[r].at[q] *= share.at[r];
+    }
+    if (outer)
+      flow_along_a(columns, own, rho + cell, balance, direction, rows_at(outer + direction),
+                   change);
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+      const Cells start = cells_at(base + cell + r * count);
+      Cells fresh;
+#pragma unroll
+      for (int q = 0; q < PACK; q++) {
+        const real stage = weight * (own[r].at[q] - dt * change[r].at[q]);
+        const real total = base_weight * start.at[q] + stage;
+        fresh.at[q] = fabs(total) < VACUUM ? (real)0 : total;
+      }
+      if (writes) *reinterpret_cast<Cells *>(out + cell + r * count) = fresh;
+    }
   }
 }

@@ -1,4 +1,4 @@
-"""Launches of the transport of a density; see transport.cu and outer.cu.
+"""Launches of the transport of a density; see transport.cu, columns.cu and outer.cu.
 
 Densities are of the backend's type; velocities, volumes and all else that is one number a direction
 are float64, and what a kernel reads once a cell is converted here.
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..contract import Connectivity, Scheme, Velocity
 from .device import Device
-from .grid import SCHEMES, THREADS, Shape, Tables, slabs, stacked, warps
+from .grid import SCHEMES, THREADS, WARP, Shape, Tables, slabs, stacked, warps
 from .module import Module
 
 WANTED = 1 << 18  # threads of a stage, where the grid has work for them
@@ -61,25 +61,24 @@ def transport(
     """One Runge-Kutta stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
     device, shape, real = module.device, Shape.of(rho), rho.dtype
     tables, outer = Tables.of(connectivity, device), Outer.of(device, velocity, a_width, real)
-    chunk, grid, block = march(shape, module.definitions["PACK"])
-    faces = ghosts = edges = None
+    rows, pack, lanes = (module.definitions[name] for name in ("ROWS", "PACK", "LANES"))
+    chunk, grid, block = march(shape, pack, rows)
+    faces = beyond = None
     if velocity.faces:
         faces = stacked(device, "faces", velocity.faces, real)
-        ghosts, edges = slabs(module, rho, scheme, tables, shape)
+        beyond = slabs(module, rho, scheme, tables, shape)
     module(
         "transport_stage",
         grid,
         block,
         rho,
-        base if weights[0] else None,
+        base if weights[0] else rho,
         out,
-        ghosts,
-        edges,
-        tables.across,
+        beyond,
         faces,
         per_volume(device, volume, real),
         outer.values,
-        balance(module, rho, outer, shape),
+        None if lanes else balance(module, rho, outer, shape),
         device.constant(a_values, real),
         0.5 * outer.width,
         outer.pull,
@@ -92,12 +91,12 @@ def transport(
     )
 
 
-def march(shape: Shape, pack: int) -> tuple[int, tuple[int, int, int], tuple[int, int]]:
+def march(shape: Shape, pack: int, rows: int) -> tuple[int, tuple[int, int, int], tuple[int, int]]:
     """Cells that a thread takes along the first axis, and the grid and block of its launch.
 
     Short marches where there would be too few threads otherwise; of the sizes alone.
     """
-    packs, lines = shape.count // pack, shape.directions // shape.cells
+    packs, lines = shape.count // pack, shape.directions // shape.cells // rows
     width = min(THREADS, 1 << max(packs - 1, 0).bit_length())
     height = THREADS // width
     chunk = max(SHORTEST, min(LONGEST, packs * lines * shape.cells // WANTED))
@@ -117,6 +116,17 @@ def packed(count: int, real: str) -> int:
     return width if count % width == 0 else 1
 
 
+def abreast(shape: Shape) -> int:
+    """Cells beside each other along the last axis that a thread takes: they share a face."""
+    return 2 if shape.dimension > 2 and shape.cells % 2 == 0 else 1
+
+
+def together(packs: int) -> int:
+    """Lanes, a power of two, that have a whole column of so many packs; 0: more than a warp has."""
+    lanes = 1 << max(packs - 1, 0).bit_length()
+    return lanes if lanes <= WARP else 0
+
+
 def balance(module: Module, rho: Any, outer: Outer, shape: Shape) -> Any:
     """(directions, 2): factors of the rising and the falling departures of every column."""
     if outer.values is None:
@@ -127,7 +137,15 @@ def balance(module: Module, rho: Any, outer: Outer, shape: Shape) -> Any:
     return factors
 
 
-def definitions(rho: Any, scheme: Scheme) -> dict[str, int]:
-    """Of the modules that these launches take."""
-    pack = packed(rho.shape[-1], rho.dtype.name)
-    return {"DIMENSION": rho.ndim - 1, "SCHEME": SCHEMES[scheme], "PACK": pack}
+def definitions(rho: Any, scheme: Scheme, moves: bool) -> dict[str, int]:
+    """Of the modules that these launches take; moves : whether directions do."""
+    shape = Shape.of(rho)
+    pack = packed(shape.count, rho.dtype.name)
+    return {
+        "DIMENSION": shape.dimension,
+        "SCHEME": SCHEMES[scheme],
+        "PACK": pack,
+        "ROWS": abreast(shape),
+        "LANES": together(shape.count // pack),
+        "MOVES": int(moves),
+    }

@@ -38,6 +38,9 @@ from bnflow.pde.network.dual import DualKernel
 
 Array = Any
 TWIN = select("numpy")
+# cells x values of a: vectors, a column longer than a warp; single cells and single values, with a
+# lane too many; pairs of cells, and vectors with a lane too many
+TILES = {2: [(9, 8), (4, 33)], 3: [(5, 7), (6, 12)], 4: [(4, 4)]}
 SIZES = [(1, 33), (31, 1), (257, 97), (521, 600)]  # neurons x rows: one, a tile and a bit, primes
 BENDS = [bent((0.0, 0.7), (1.0, -0.4)), clipped((0.5, 2.0), (1.0, 0.3))]
 NAMES: dict[str, Remainder] = REMAINDERS | {each.name: each for each in BENDS}
@@ -73,9 +76,11 @@ def cases() -> Iterator[Case]:
     yield Case("combination", combination)
     schemes: tuple[Scheme, ...] = ("upwind", "muscl", "weno")
     for scheme in schemes:
+        for d, sizes in TILES.items():
+            for n, count in sizes:
+                how = partial(transport, scheme=scheme, d=d, n=n, count=count)
+                yield Case(f"transport {scheme} d={d} {n}x{count}", how)
         for d, n, count in ((2, 9, 8), (3, 5, 7), (4, 4, 4)):
-            how = partial(transport, scheme=scheme, d=d, n=n, count=count)
-            yield Case(f"transport {scheme} d={d}", how)
             how = partial(thermal, scheme=scheme, d=d, n=n, count=count)
             yield Case(f"thermal {scheme} d={d}", how)
     for name in NAMES:
@@ -319,13 +324,15 @@ FAULTS = {
     "the wrong stride": Fault(
         "panel * cells + place + k * stride",
         "panel * cells + place + k * n",
-        "transport muscl d=3",
+        "transport muscl d=3 5x7",
     ),
-    "a face too far": Fault("at[axis] == n - 1", "at[axis] == n", "transport muscl d=3"),
+    "a face too far": Fault("~negative(at + HAD - n)", "0", "transport muscl d=3 6x12"),
+    "a lane too far": Fault("1 + k / PACK", "2 + k / PACK", "transport muscl d=2 9x8"),
+    "half of a column": Fault("(HALVES ? 4 : 2)", "(HALVES ? 8 : 4)", "transport muscl d=2 9x8"),
     "an unaligned vector": Fault(
         "return *reinterpret_cast<const Cells *>(x);",
         "return *reinterpret_cast<const Cells *>(x + 1);",
-        "transport muscl d=2",
+        "transport muscl d=2 9x8",
     ),
     "ties of pairs by rounding": Fault("? (real)TIE : (real)0x1p-20", "? 0 : 0", "ties abs d=19"),
     "ties of lines on the other side": Fault(

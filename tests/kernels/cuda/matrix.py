@@ -78,8 +78,9 @@ def instances() -> Iterator[Instance]:
             yield Instance.of("heat", real, DIMENSION=d)
             yield Instance.of("audits", real, DIMENSION=d)
             for scheme in range(3):
-                for pack in (1, width):
-                    yield Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, PACK=pack)
+                for tile in tiles(width):
+                    if d > 2 or tile["ROWS"] == 1:
+                        yield Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, **tile)
                 yield Instance.of("thermal", real, DIMENSION=d, SCHEME=scheme)
             for code in codes:
                 yield Instance.of("pairs", real, DIMENSION=d, REMAINDER=code)
@@ -102,12 +103,27 @@ def along_lines(real: str, d: int) -> Iterator[Instance]:
                 yield Instance.of("line_forward", real, **code, **extra)
 
 
+def tiles(width: int) -> Iterator[dict[str, int]]:
+    """Of transport, for values of a that make vectors of that width or none: of every kind some.
+
+    First the one of large runs. More lanes ask for more of a thread, so 32 stand for all.
+    """
+    for pack, rows, lanes in ((width, 2, 32), (width, 1, 32), (width, 2, 0), (1, 1, 0)):
+        yield {"PACK": pack, "ROWS": rows, "LANES": lanes, "MOVES": 1}
+    yield {"PACK": width, "ROWS": 1, "LANES": 32, "MOVES": 0}
+
+
+def tile(width: int, dimension: int) -> dict[str, int]:
+    """That of large runs."""
+    return next(tiles(width)) | {"ROWS": 2 if dimension > 2 else 1}
+
+
 def one_a_family() -> list[Instance]:
     """What every test run compiles."""
     return [
         Instance.of("sums", "float64", DIMENSION=2),
         Instance.of("directions", "float64", DIMENSION=3),
-        Instance.of("transport", "float32", DIMENSION=3, SCHEME=1, PACK=4),
+        Instance.of("transport", "float32", DIMENSION=3, SCHEME=1, **tile(4, 3)),
         Instance.of("thermal", "float64", DIMENSION=3, SCHEME=1),
         Instance.of("heat", "float64", DIMENSION=3),
         Instance.of("audits", "float32", DIMENSION=3),
@@ -131,9 +147,12 @@ def hot() -> Iterator[Hot]:
             own, group = width, 4 if name == "abs" else 2  # OWN and GROUP of pairs.cu
             yield Hot(instance, "pair_forward", group * width * own)
             yield Hot(instance, "pair_backward", 2 * width * own)
-        for d, scheme in ((2, 1), (3, 1), (4, 1), (3, 2)):
-            instance = Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, PACK=width)
-            yield Hot(instance, "transport_stage", width, whole=True)
+        for d, scheme in ((3, 1), (2, 1), (4, 1), (3, 2)):
+            had = tile(width, d)
+            instance = Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, **had)
+            yield Hot(instance, "transport_stage", width * had["ROWS"], whole=True)
+    measure = Instance.of("transport", "float32", DIMENSION=3, SCHEME=1, **tile(4, 3), VAN_LEER=1)
+    yield Hot(measure, "transport_stage", 8, whole=True)
     ahead = Instance.of("line_forward", "float32", **LINES, GROUPS=2, ROUNDED=2)
     yield Hot(ahead, "line_forward", 64)  # 32 rows on two lines
     yield Hot(Instance.of("line_backward", "float32", **LINES), "line_backward", 16)

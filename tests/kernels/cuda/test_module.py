@@ -14,7 +14,7 @@ from bnflow.kernels.cuda.device import KEPT
 from bnflow.kernels.cuda.grid import Shape
 from bnflow.kernels.cuda.module import FAMILIES, UNASKED, Module, declarations, source
 from bnflow.kernels.cuda.pairs import REMAINDERS, parts
-from bnflow.kernels.cuda.transport import march, packed
+from bnflow.kernels.cuda.transport import abreast, march, packed, together
 from bnflow.kernels.errors import InputError
 from bnflow.kernels.reference.activations import symmetrised
 
@@ -122,14 +122,22 @@ def test_parts_cover_a_sum_once(length: int, blocks: int) -> None:
 
 
 def test_marches_cover_the_axis_and_packs_divide_a() -> None:
-    for cells, count in ((5, 7), (256, 128), (64, 12)):
+    for cells, count in ((5, 7), (256, 128), (64, 12), (8, 1000)):
         shape = Shape(3, cells, count)
-        pack = packed(count, "float32")
-        assert count % pack == 0
-        chunk, (lines, chunks, packs), (width, height) = march(shape, pack)
+        pack, rows = packed(count, "float32"), abreast(shape)
+        assert count % pack == cells % rows == 0
+        chunk, (lines, chunks, packs), (width, height) = march(shape, pack, rows)
         assert chunk * (chunks - 1) < cells <= chunk * chunks
-        assert lines * height >= 6 * cells
+        assert lines * height * rows >= 6 * cells
         assert packs * width * pack >= count
+
+
+def test_lanes_that_have_a_column_are_those_of_the_launch() -> None:
+    for count in (1, 3, 8, 96, 128, 132, 33):
+        shape, pack = Shape(3, 6, count), packed(count, "float32")
+        lanes, (_, _, (width, _)) = together(count // pack), march(shape, pack, 2)
+        assert lanes == (width if count <= 32 * pack else 0)
+        assert not lanes or 32 % lanes == 0
 
 
 def test_kept_copies_are_few_and_follow_their_source() -> None:

@@ -9,18 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from bnflow.kernels.cuda import CudaKernels
+from bnflow.kernels import Velocity
+from bnflow.kernels.cuda import CudaKernels, transport
 
 PROGRAM = Path(__file__).with_name("exercise.py")
 QUICK = [
     ("directions d=3", "float64"),
     ("audits d=3", "float32"),
     ("combination", "float32"),
-    ("transport muscl d=3", "float64"),
-    ("transport muscl d=2", "float32"),
-    ("transport weno d=3", "float64"),
+    ("transport muscl d=2 4x33", "float32"),
+    ("transport muscl d=3 5x7", "float64"),
+    ("transport muscl d=3 6x12", "float32"),
+    ("transport weno d=3 6x12", "float64"),
     ("thermal muscl d=3", "float64"),
     ("thermal weno d=2", "float32"),
     ("pairs abs", "float32"),
@@ -50,6 +53,26 @@ def test_a_kernel_gives_what_its_twin_gives(
     name: str, real: str, exercise: Any, on_host: OnHost
 ) -> None:
     assert named(exercise, name).check(on_host(real)) <= 1
+
+
+def test_a_stage_does_not_depend_on_how_the_grid_is_cut(
+    exercise: Any, on_host: OnHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Marches of any length give the same bits."""
+    sphere, a = exercise.CubedSphere(3, 6), np.linspace(-1.1, 1.1, 12)
+    rng = np.random.default_rng(0)
+    rho = exercise.rough(rng, (*sphere.shape, 12)).astype(np.float32)
+    faces = [0.1 * rng.normal(size=w.shape[:-1]) for w in sphere.face_weights]
+    velocity = Velocity(faces, rng.normal(size=sphere.shape))
+    grid = (sphere.volume, a, a[1] - a[0], "muscl", sphere.connectivity)
+    found = []
+    for cells in (1, 4, 6):
+        monkeypatch.setattr(transport, "SHORTEST", cells)
+        out = np.empty_like(rho)
+        on_host("float32").transport(out, rho, None, (0.0, 1.0), 0.05, velocity, *grid)
+        found.append(out)
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
 
 
 @pytest.mark.slow
@@ -84,7 +107,13 @@ LATER = [
 
 
 @pytest.mark.parametrize(
-    "name", ["a face too far", *(pytest.param(name, marks=pytest.mark.slow) for name in LATER)]
+    "name",
+    [
+        "a face too far",
+        "a lane too far",
+        "half of a column",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in LATER),
+    ],
 )
 def test_a_planted_fault_is_seen(name: str, exercise: Any, on_host: OnHost) -> None:
     fault = exercise.FAULTS[name]
@@ -118,7 +147,13 @@ def test_no_kernel_reads_or_writes_beyond_its_arrays(real: str, host_module: Any
 @pytest.mark.parametrize("real", ["float32", "float64"])
 def test_no_threads_race(real: str, host_module: Any) -> None:
     """The kernels whose threads share memory or lanes."""
-    sharing = ("directions d=3", "transport muscl d=2", "pairs tanh", "tiles abs", "lines abs d=3")
+    sharing = (
+        "directions d=3",
+        "transport muscl d=2 9x8",
+        "pairs tanh",
+        "tiles abs",
+        "lines abs d=3",
+    )
     done = sanitized("libtsan.so", "thread", "--real", real, *sharing)
     assert done.returncode == 0, done.stdout[-500:] + done.stderr[-2000:]
 
