@@ -33,6 +33,7 @@ from .reference.transport import BLOCK_CELLS, REACH, transport
 BACKENDS = ("auto", "numpy", "cuda")
 KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
 TEMPORARIES = 32  # blocks alive at once, at most
+EXTRAS = "bnflow[gpu12], or gpu13 for CUDA 13"
 OLDEST_CUPY = (14, 2)  # older ones raise without a driver, or do not keep what they compiled
 
 
@@ -124,9 +125,9 @@ def probe_cuda() -> tuple[bool, str]:
     try:
         cupy = import_module("cupy")
     except ImportError:
-        return False, "CuPy is not installed: pip install bnflow[gpu12], or gpu13 for CUDA 13"
+        return False, f"CuPy is not installed: pip install {EXTRAS}"
     if _version(cupy.__version__) < OLDEST_CUPY:
-        return False, f"CuPy {cupy.__version__} is too old: pip install -U cupy-cuda12x"
+        return False, f"CuPy {cupy.__version__} is too old: pip install -U {EXTRAS}"
     try:
         count = int(cupy.cuda.runtime.getDeviceCount())
     except Exception as error:

@@ -1,7 +1,8 @@
 // Integer sums over rows, one bin between any two nodes of a line; see nodes.cu.
 
 constexpr int SUMS = REMAINDER == ABS ? DIMENSION : 1;  // of a point
-constexpr int WORDS = NARROW ? 1 : 2, LOW = 22;         // of a bin; 2^LOW x rows of a part <= 2^32
+constexpr int TIES = REMAINDER == ABS ? 1 : 2;          // at which a row is counted
+constexpr int WORDS = NARROW ? 1 : 2, LOW = 23 - TIES;  // 2^LOW x TIES x rows of a part <= 2^32
 constexpr int BITS = NARROW ? 30 : 30 + LOW;            // of a sum over a part of the rows
 constexpr int ENTRIES = SUMS * WORDS, ROW = ENTRIES * 32;
 constexpr bool FLOATING = NARROW && REMAINDER == ABS;  // whether nodes are found in float first
@@ -22,7 +23,7 @@ __device__ __forceinline__ double scale_of(double *sums, const double *data, con
                                            int begin, int end) {
   double sum = 0;
   for (int row = begin + threadIdx.x; row < end; row += LINE_THREADS) {
-    double most = REMAINDER == ABS ? 0 : 2;  // counted twice, at either tie
+    double most = REMAINDER == ABS ? 0 : TIES;
     for (int i = 0; i < (REMAINDER == ABS ? DIMENSION : 0); i++)
       most = larger(most, fabs(data[(size_t)row * DIMENSION + i]));
     sum += fabs(residual[row]) * most;

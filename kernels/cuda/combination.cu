@@ -1,5 +1,5 @@
 // Linear combinations of up to eight arrays: the twin of reference/combination.py. Weight by weight
-// from the first on; what is null, and all after it, is left out. `out` may be one of the arrays.
+// from the first on; arrays that are null are left out. `out` may be one of the others.
 
 template <class T>
 __device__ __forceinline__ void combination(const T *const *arrays, const double *weights,

@@ -88,7 +88,7 @@ __device__ __forceinline__ void searched(unsigned pending, const Rows *tile, con
     for (int k = 0; k < 4; k++) {
       const double *at = reach + (size_t)min(start + 4 * four + k, rows - 1) * DIMENSION;
       const double tau = tau_of(at, base), tie = at[DIMENSION - 1] * base[COEFFICIENTS - 1];
-      for (int side = REMAINDER == ABS ? 1 : -1; side <= 1; side += 2) {
+      for (int side = 3 - 2 * TIES; side <= 1; side += 2) {
         unsigned *bin = column + nodes_to(tau + side * tie, nodes, cells) * ROW;
         for (int i = 0; i < ENTRIES; i++) atomicAdd(bin + 32 * i, tile[four].moved[i][k]);
       }
@@ -130,7 +130,7 @@ extern "C" __global__ void __launch_bounds__(LINE_THREADS, NARROW ? 2 : 1)
   const int part = first + blockIdx.y * per_part, end = min(rows, part + per_part);
   const double scale = scale_of(sums, data, residual, part, end);
   if (blockIdx.x == 0 && threadIdx.x == 0)
-    scales[blockIdx.y] = (REMAINDER == ABS ? 1 : 0.5) / scale;
+    scales[blockIdx.y] = 1.0 / TIES / scale;
 
   for (int start = part + warp * 32; start < end; start += LINE_THREADS) {
     const size_t row = min(start + lane, rows - 1);

@@ -25,8 +25,11 @@ WARPS = LINE_THREADS // WARP
 SHARED = 64 << 10  # bytes of a block
 BLOCKS = 264  # wanted; two a multiprocessor of the largest GPUs
 KEPT = 1 << 28  # bytes of the sums over parts, at most
+MOST = 65_535  # parts of a launch, its blocks along y
 PART = 1024  # rows, at most: their low words add up to no more than 2^32
 MANY = 2048  # neurons, of which each weighs so little that its kink may be rounded to a near node
+
+Spans = list[tuple[int, int]]  # first and last rows
 
 
 def part_length(groups: int, rows: int) -> int:
@@ -36,10 +39,10 @@ def part_length(groups: int, rows: int) -> int:
     return max(1, tiles // wanted) * LINE_THREADS
 
 
-def spans(rows: int, length: int, bytes_each: int) -> list[tuple[int, int]]:
-    """First and last rows of so many parts that what they leave fits into `KEPT`."""
-    size = length * max(1, KEPT // max(bytes_each, 1))
-    return [(first, min(rows, first + size)) for first in range(0, rows, size)]
+def spans(rows: int, length: int, bytes_each: int) -> Spans:
+    """First and last rows of so many parts that what they leave fits into `KEPT`, `MOST` a span."""
+    size = length * max(1, min(MOST, KEPT // max(bytes_each, 1)))
+    return [(first, min(rows, first + size)) for first in range(0, max(rows, 1), size)]
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,27 @@ class LineSums:
         self.backwards = modules("line_backward", {**code, "TERMS": self.back.tables.degree})
         self.finish = modules("sums", {"DIMENSION": 2})
         self.reach, self.pulls = self._met(sides.frames)
-        self.table_bytes = int(self.reach.nbytes + self.pulls.nbytes) if keep else 0
+        self.table_bytes = int(self.reach.nbytes + self.pulls.nbytes) + self._left() if keep else 0
+
+    def _spans_ahead(self) -> tuple[int, Spans]:
+        """Length of a part, and the spans, of forward sums."""
+        length = part_length(self.ahead.groups, self.rows)
+        return length, spans(self.rows, length, 8 * self.ahead.groups * length)
+
+    def _spans_back(self) -> tuple[int, Spans]:
+        """The same of backward sums."""
+        length = part_length(self.back.groups, self.rows)
+        return length, spans(self.rows, length, self._bins())
+
+    def _bins(self) -> int:
+        """Bytes of the bins of all points, in a part."""
+        return self.sums * len(self.points) * self.size
+
+    def _left(self) -> int:
+        """Bytes that the parts of a span leave, which are kept too."""
+        _, ahead = self._spans_ahead()
+        length, back = self._spans_back()
+        return 8 * self.ahead.groups * ahead[0][1] - (-back[0][1] // length) * (self._bins() + 8)
 
     def _met(self, frames: Any) -> tuple[Any, Any]:
         """(bundles, rows, d) and (bundles, rows): where the rows meet the lines."""
@@ -184,8 +207,7 @@ class LineSums:
         """(rows,): sum_j weights_j remainder(points_j . data_k) over the neurons."""
         side, device, weights = self.ahead, self.device, self.device.array(weights)
         out = device.xp.empty(self.rows)
-        length = part_length(side.groups, self.rows)
-        several = spans(self.rows, length, 8 * side.groups * length)
+        length, several = self._spans_ahead()
         held = device.scratch("lines", (side.groups * several[0][1],))
         for first, last in several:
             partial = held[: side.groups * (last - first)]
@@ -213,8 +235,7 @@ class LineSums:
         groups, nodes, cells, bases, stations, _ = side.arrays
         residual = device.array(residual)
         out, gradients = device.xp.empty(points), device.xp.empty(self.points.shape)
-        length, each = part_length(side.groups, self.rows), self.sums * points * self.size
-        several = spans(self.rows, length, each)
+        length, several = self._spans_back()
         most = -(-several[0][1] // length)
         scales = device.scratch("scales of lines", (most,))
         bins = device.scratch("bins of lines", (most, self.sums, points), f"int{8 * self.size}")

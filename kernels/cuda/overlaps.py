@@ -38,10 +38,9 @@ class OverlapSums:
 
     def __call__(self, points: Any, neurons: Any, weights: Any) -> tuple[Any, Any]:
         """(m,) and (m, d): sum_j weights_j k(p_i.q_j), and its gradient in the points."""
-        made = [
-            self.pairs(part, points.shape[1]).backward(points, neurons, weights)
-            for part in self.parts
-        ]
+        pairs = [self.pairs(part, points.shape[1]) for part in self.parts]
+        arrays = [pairs[0].device.array(x) for x in (points, neurons, weights)]
+        made = [each.backward(*arrays) for each in pairs]
         sums, gradients = made[0]
         for more, slopes in made[1:]:
             sums, gradients = sums + more, gradients + slopes

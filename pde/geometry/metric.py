@@ -18,7 +18,7 @@ Source: Ma and Ying, arXiv 2110.08725, in the coordinates above. All arrays of d
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,11 +26,12 @@ from numpy.typing import ArrayLike, NDArray
 from ...kernels.errors import InputError
 
 Array = NDArray[np.float64]
+Entry = TypeVar("Entry", bound=np.generic)
 
-PLACED = 32  # matrices whose copies elsewhere are remembered
+PLACED = 32  # arrays whose copies elsewhere are remembered
 EXACT = 1e-13  # relative deviation from the identity that is rounding
 
-_placed: dict[tuple[int, type], tuple[Array, Array]] = {}
+_placed: dict[tuple[int, type], tuple[NDArray[Any], NDArray[Any]]] = {}
 
 
 class BatchNormMetric:
@@ -166,8 +167,8 @@ def _tangent(x: Array, v: Array) -> Array:
     return x - radial * v
 
 
-def beside(matrix: Array, points: Array) -> Array:
-    """A small matrix where the points are, copied there once."""
+def beside(matrix: NDArray[Entry], points: Array) -> NDArray[Entry]:
+    """A small array where the points are, copied there once."""
     if isinstance(points, np.ndarray):
         return matrix
     key = (id(matrix), type(points))

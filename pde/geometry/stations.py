@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from .metric import beside
 from .sphere import QUARTER, CubedSphere
 
 Array = NDArray[np.float64]
@@ -82,20 +83,21 @@ class Stations:
         direct = here[m:].reshape(*self.edge_shape, *extra)
         mirrored = _reverse(antipode[m:].reshape(*self.edge_shape, *extra), sphere.axes)
         edges = np.stack([mirrored, direct], axis=1)  # [pair, sign of k, sign of j, ..]
-        return centres, edges[self._edge_of_slab]
+        flat = edges.reshape(-1, *edges.shape[3:])
+        return centres, flat[beside(self._edge_of_slab, flat)]
 
     @cached_property
-    def _edge_of_slab(self) -> tuple[NDArray[np.intp], ...]:
-        """Index (pair, sign of k, sign of j) of the edge beside every [panel, axis, side]."""
+    def _edge_of_slab(self) -> NDArray[np.intp]:
+        """Which [pair, sign of k, sign of j], flat, is the edge of every [panel, axis, side]."""
         sphere = self.sphere
-        table = np.empty((3, 2 * sphere.dimension, sphere.axes, 2), np.intp)
+        table = np.empty((2 * sphere.dimension, sphere.axes, 2), np.intp)
         for k, s in np.ndindex(sphere.dimension, 2):
             for axis, j in enumerate(sphere.ambient_axes(k)):
                 for t in range(2):
                     signs = (s, t) if k < j else (t, s)
                     pair = self.pairs.index((min(k, j), max(k, j)))
-                    table[:, 2 * k + s, axis, t] = (pair, *signs)
-        return tuple(table)
+                    table[2 * k + s, axis, t] = 4 * pair + 2 * signs[0] + signs[1]
+        return table
 
 
 def _reverse(values: Array, axes: int) -> Array:

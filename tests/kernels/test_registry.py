@@ -59,7 +59,7 @@ def fake_cupy(count: Any, version: str = "14.2.0") -> Any:
         (ImportError("cupy"), False, "not installed"),
         (fake_cupy(RuntimeError("driver")), False, "no usable GPU (RuntimeError)"),
         (fake_cupy(0), False, "finds no GPU"),
-        (fake_cupy(1, "13.6.0"), False, "CuPy 13.6.0 is too old"),
+        (fake_cupy(1, "13.6.0"), False, "CuPy 13.6.0 is too old: pip install -U bnflow[gpu12]"),
     ],
 )
 def test_a_gpu_that_is_asked_for_is_an_error_of_one_line_that_says_why(

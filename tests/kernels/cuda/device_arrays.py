@@ -87,9 +87,11 @@ def _off(value: Any) -> Any:
 
 
 def _index(key: Any) -> Any:
-    """Indices may be NumPy's: they are copied to the device."""
+    """Indices may be NumPy's: they are copied to the device, every time."""
     if isinstance(key, tuple):
         return tuple(_index(x) for x in key)
+    if isinstance(key, np.ndarray | list):
+        xp.copies += 1
     return key.held if isinstance(key, DeviceArray) else key
 
 

@@ -4,7 +4,7 @@ Lines are those of grids, rows of every awkward kind: exact ties, twelve decades
 left out near the kink: ties are decided alike in all sums and both types. Rounding:
 
     backward   half a unit a row, at random, and as many for two ties; a unit is 2^-51 (in float
-               2^-29) of the sum of |e| max|x|, or twice of |e|
+               2^-29) of the sum of |e| max|x|; of a sign 2^-50 (2^-29) of twice that of |e|
     forward    the sum of the sizes; where nodes are rounded, |z| may err by 2 |z| within `MOVED`
 """
 
@@ -82,7 +82,7 @@ def _compared(kernels: CudaKernels, name: str, d: int, setting: Setting) -> floa
     moved = 2 * np.abs(weights) @ np.where(z <= 4 * MOVED * size, z, 0.0)
     scale = 8 * eps * (length[: here.neurons] @ np.abs(weights)) * size + moved
     worst = _share(got, twin.forward(weights), scale + 1e-300)
-    unit = 2.0**-51 if kernels.real == "float64" else 2.0**-29
+    unit = (2.0**-51 if name == "abs" else 2.0**-50) if kernels.real == "float64" else 2.0**-29
     unit *= 4 * np.sqrt(len(data) / 12 + 1) * (1 if name == "abs" else 2)
     h_twin, g_twin = twin.backward(residual)
     scale = unit * (size @ np.abs(residual)) + 1e-300

@@ -81,7 +81,7 @@ def test_cells_are_told_from_other_nodes(lines: Any) -> None:
     assert cells_of(Lines(here.points, len(here.points), here.bundles)) == 0  # ends are no cells
 
 
-@pytest.mark.parametrize("rows", [1, 256, 257, 5000, 1_000_000])
+@pytest.mark.parametrize("rows", [0, 1, 256, 257, 5000, 1_000_000])
 @pytest.mark.parametrize("groups", [1, 7, 1000])
 def test_parts_hold_no_more_rows_than_their_bins(groups: int, rows: int) -> None:
     length = line_sums.part_length(groups, rows)
@@ -91,6 +91,8 @@ def test_parts_hold_no_more_rows_than_their_bins(groups: int, rows: int) -> None
     assert [first for first, _ in spans] == [0, *[last for _, last in spans[:-1]]]
     assert spans[-1][1] == rows
     assert all(last - first <= 3 * length for first, last in spans)
+    few = line_sums.spans(2**31 - 1, length, 1)  # bytes: the grid of a launch is what bounds them
+    assert max(last - first for first, last in few) == 65_535 * length
 
 
 @pytest.mark.parametrize("size", [4, 8])
@@ -99,6 +101,32 @@ def test_blocks_hold_windows_of_some_length(d: int, size: int) -> None:
     for block in (line_sums.forward_block(d, size, 2), line_sums.backward_block(d, size, d)):
         assert block.longest >= 8
         assert block.bytes(block.longest) <= line_sums.SHARED < block.bytes(block.longest + 1)
+
+
+@pytest.mark.parametrize("rows", [31, 600])
+def test_what_line_sums_keep_is_counted(rows: int, exercise: Any, on_host: OnHost) -> None:
+    """Of the rows, and of the parts: memory of the device that the next call finds again."""
+    along, kernels = exercise.sibling("exercise_lines"), on_host()
+    setting = along.Setting(5, rows, "normal", kept=3 << 11)
+    here, data = along.made(3, setting)
+    kernels.device._scratch.clear()
+    with along.forced(setting):
+        made: Any = kernels.line_sums(REMAINDERS["abs"], here, data, keep=True)
+        made.forward(np.ones(here.neurons))
+        made.backward(np.ones(rows))
+    left = sum(held.nbytes for held in kernels.device._scratch.values())
+    assert made.table_bytes == made.reach.nbytes + made.pulls.nbytes + left
+    assert kernels.line_sums(REMAINDERS["abs"], here, data, keep=False).table_bytes == 0
+
+
+@pytest.mark.parametrize("real", ["float32", "float64"])
+def test_no_rows_sum_to_nothing(real: str, lines: Any, on_host: OnHost) -> None:
+    here, data = lines("normal")
+    made = on_host(real).line_sums(REMAINDERS["abs"], here, data[:0], keep=True)
+    assert made.forward(np.ones(here.neurons)).shape == (0,)
+    sums, gradients = made.backward(np.ones(0))
+    assert not sums.any()
+    assert not gradients.any()
 
 
 @pytest.mark.parametrize("real", ["float32", "float64"])
@@ -112,6 +140,26 @@ def test_the_order_of_the_threads_changes_no_bit(real: str, lines: Any, on_host:
         found.append((made.forward(weights), *made.backward(residual)))
     for one, other in zip(*found, strict=True):
         assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("real", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["abs", "sign"])
+def test_a_bin_holds_all_rows_of_a_part(
+    name: str, real: str, exercise: Any, on_host: OnHost
+) -> None:
+    """Rows of nearly one direction, and residuals whose low bits are ones: no word overflows."""
+    along, rows = exercise.sibling("exercise_lines"), line_sums.PART
+    setting = along.Setting(8, rows, "normal", blocks=1)
+    here, _ = along.made(2, setting)
+    random, sums = np.random.default_rng(0), []
+    data = np.array([0.3, 1.0]) + 1e-3 * random.normal(size=(rows, 2))
+    residual = 1 - 1e-12 * random.random(rows)
+    for kernels in (on_host(real), select("numpy")):
+        with along.forced(setting):
+            made = kernels.line_sums(REMAINDERS[name], here, data, keep=True)
+            sums.append(np.column_stack(made.backward(residual)))
+    eps = {"float64": 2.0**-49, "float32": 2.0**-28}[real]  # a unit, and half of one a row and tie
+    assert np.abs(sums[0] - sums[1]).max() <= eps * np.sqrt(rows) * residual.sum()
 
 
 @pytest.mark.parametrize("real", ["float32", "float64"])

@@ -1,5 +1,6 @@
 """Dual kernels as series in the angle, which is how a device has them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from numpy.polynomial.chebyshev import chebval
 
 from bnflow.kernels.contract import Overlap
+from bnflow.kernels.cuda import CudaKernels
 from bnflow.kernels.cuda.overlaps import series
 from bnflow.pde.network.activations import activation
 from bnflow.pde.network.dual import DualKernel
@@ -61,3 +63,15 @@ def test_a_kernel_that_bends_within_less_than_a_node_has_no_series() -> None:
         return np.abs(c - 0.3), np.sign(c - 0.3)
 
     assert series(Overlap(sharp)) is None
+
+
+def test_sums_take_what_is_not_contiguous(on_host: Callable[..., CudaKernels]) -> None:
+    """As all others: it is copied first."""
+    random, sums = np.random.default_rng(0), on_host().overlap_sums(DualKernel("relu").overlap)
+    points, neurons = random.normal(size=(2, 9, 3))
+    points, neurons = (x / np.linalg.norm(x, axis=1)[:, None] for x in (points, neurons))
+    weights = np.arange(9.0)
+    assert sums is not None
+    strided = (np.asfortranarray(points), np.asfortranarray(neurons), np.repeat(weights, 2)[::2])
+    for got, wanted in zip(sums(*strided), sums(points, neurons, weights), strict=True):
+        assert np.array_equal(got, wanted)

@@ -141,6 +141,7 @@ def test_neurons_stay_on_the_device(changes: dict[str, Any], on_device: CudaKern
     )
 
 
+@pytest.mark.parametrize("on_device", ["cpu"], indirect=True)  # CuPy counts no copies
 @pytest.mark.parametrize(
     ("session", "keys"),
     [
