@@ -24,8 +24,9 @@ from time import perf_counter, process_time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bnflow.benchmarks.throughput import machine
+from bnflow.benchmarks.throughput import machine, refuse_no_folder
 from bnflow.depth import LayerSpec, simulate
+from bnflow.kernels.errors import InputError
 
 
 def numpy_layers(h: np.ndarray, width: int, layers: int, rng: np.random.Generator) -> np.ndarray:
@@ -143,8 +144,8 @@ def write_csv(path: Path, timings: Sequence[Timing], about: dict[str, object]) -
         writer.writerows({**asdict(each), **about} for each in timings)
 
 
-def main() -> None:
-    """Time all, and print the ratios."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Time what is asked for; a mistake is one line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--nets", type=int, default=1000)
     parser.add_argument("--depth", type=int, default=1000)
@@ -155,9 +156,18 @@ def main() -> None:
     parser.add_argument("--backend", default="numpy", help="of the chain")
     parser.add_argument("--quick", action="store_true", help="50 networks, 50 layers")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every timing to FILE")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     if given.quick:
         given.nets, given.depth = 50, 50
+    try:
+        run(given)
+    except InputError as error:
+        parser.error(str(error))
+
+
+def run(given: argparse.Namespace) -> None:
+    """Time all, and print the ratios; InputError where sizes, backend or folder are not there."""
+    refuse_no_folder(given.csv)
     sizes = {name: getattr(given, name) for name in ("nets", "depth", "batch", "width", "backend")}
     with threadpool_limits(limits=given.threads):
         about = {**machine(), "threads": given.threads, **sizes}

@@ -44,7 +44,15 @@ from bnflow.benchmarks.kernel_cases import (
 )
 from bnflow.benchmarks.peers import PEERS, Clouds, Pair
 from bnflow.benchmarks.steps import Size
-from bnflow.benchmarks.throughput import Case, Timing, machine, measure, row_of, write_rows
+from bnflow.benchmarks.throughput import (
+    Case,
+    Timing,
+    machine,
+    measure,
+    refuse_no_folder,
+    row_of,
+    write_rows,
+)
 from bnflow.kernels import Kernels, select
 from bnflow.kernels.contract import Real, Scheme
 from bnflow.kernels.cuda import CudaKernels
@@ -135,7 +143,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend",
         default="auto",
         choices=("auto", "numpy", "cuda"),
-        help="cuda must be there [auto]",
+        help="auto is numpy; cuda must be there [auto]",
     )
     parser.add_argument("--dtype", choices=DTYPES, help="[both on a GPU, float64 on NumPy]")
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds")
@@ -143,8 +151,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measure and print; InputError where the backend is not there."""
+    """Measure and print; InputError where the backend, or the folder of the table, is not there."""
     kernels = select(arguments.backend)
+    refuse_no_folder(arguments.csv)
     on_gpu = isinstance(kernels, CudaKernels)
     sizes = QUICK if arguments.quick else GPU if on_gpu else HOST
     own = DTYPES if on_gpu else ("float64",)

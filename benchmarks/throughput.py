@@ -37,6 +37,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import bnflow
 from bnflow.kernels import select
+from bnflow.kernels.errors import InputError
 from bnflow.kernels.meter import Call, seconds
 from bnflow.pde.network.activations import activation
 from bnflow.pde.session import Session
@@ -325,6 +326,12 @@ def row_of(t: Timing, limit: float) -> dict[str, object]:
         "per_second": t.rate,
         "limit_per_second": limit,
     }
+
+
+def refuse_no_folder(table: Path | None) -> None:
+    """Raise InputError, before anything is measured, where a table cannot be written."""
+    if table is not None and not table.parent.is_dir():
+        raise InputError(f"--csv {table}: there is no folder {table.parent}; make it first")
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, object]], about: dict[str, object]) -> None:

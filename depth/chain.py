@@ -84,7 +84,9 @@ class Layer:
         lower, regular = self.kernels.cholesky(s)
         if regular.all():
             return lower
-        return np.where(regular[:, None, None], lower, square_root(s))
+        finite = np.isfinite(s).all(axis=(1, 2), keepdims=True)  # `eigh` raises on others
+        root = np.where(finite, square_root(np.where(finite, s, 0.0)), np.nan)
+        return np.where(regular[:, None, None], lower, root)
 
 
 def _bartlett(nets: int, rank: int, width: int, rng: np.random.Generator) -> Array:

@@ -13,12 +13,11 @@ import numpy as np
 from ..outlier import outlier_share
 from .ablations_layers import APART, FULL, OFTEN, SELDOM, layer
 from .ablations_stability import CRITICAL
-from .fits import Estimate, finding
+from .fits import UNKNOWN, Estimate, finding
 from .layers import WORKERS, refuse_below
 from .study import Computation, Piece, Pieces, Settings, Study, Verdict, variable
 
 NAMES = (APART, FULL)
-UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 
 def pieces(settings: Settings) -> Mapping[str, Computation]:

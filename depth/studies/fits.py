@@ -33,6 +33,9 @@ class Estimate:
         return self.half / CONFIDENCE
 
 
+UNKNOWN = Estimate(np.nan, np.nan, np.nan)  # decides nothing
+
+
 def within(value: float, error: float) -> Estimate:
     """From a standard error."""
     half = CONFIDENCE * error

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...kernels.errors import InputError
 from ..ensemble import simulate
 from ..gram import mean_field
-from .fits import Estimate, exponential, finding, log_median, slope, within
+from .fits import UNKNOWN, Estimate, exponential, finding, log_median, slope, within
 from .layers import WORKERS, label, layer, refuse_below, start
 from .study import Computation, Finding, Piece, Pieces, Settings, Study, Verdict, variable
 
@@ -120,7 +120,8 @@ def judge(settings: Settings, found: Pieces) -> Verdict:
                 bounds = HALF if bn else (HALF[1], np.inf)
                 findings.append(finding(name, each, *bounds))
         name = f"error at depth {depths[-1]} / at {depths[0]}, {label(phi, bn)}"
-        findings.append(finding(name, growth(of), *(STEADY if bn else (STEADY[1], np.inf))))
+        grown = growth(of) if depths[0] < depths[-1] else UNKNOWN
+        findings.append(finding(name, grown, *(STEADY if bn else (STEADY[1], np.inf))))
     return Verdict(tuple(findings), numbers)
 
 

@@ -155,7 +155,7 @@ def dtype_is_of_a_density(config: Config) -> str:
         return ""
     return (
         f'run.dtype = "{config.run.dtype}" is for solver.method = "grid"; neurons of '
-        f'"{config.solver.method}" are few and computed in "float64": leave it out'
+        f'"{config.solver.method}" are few and computed in "float64"; give that'
     )
 
 

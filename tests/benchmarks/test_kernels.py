@@ -71,6 +71,7 @@ def test_every_row_says_what_it_is_and_where_it_was_measured(
     [
         (["--dtype", "float16"], "invalid choice: 'float16'"),
         (["--backend", "gpu"], "invalid choice: 'gpu'"),
+        (["--csv", "nowhere/kernels.csv"], "there is no folder nowhere"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -218,6 +218,9 @@ def test_a_dead_network_is_told() -> None:
     quadratic = LayerSpec("quadratic", False, False)
     with pytest.raises(NumericalFailure, match="vanished or overflowed in layer"):
         simulate(quadratic, np.eye(3), 10, 60, 20, philox(0), depths=[60])
+    growing = LayerSpec("softplus", False, False, sigma_w=8.0)  # S overflows a layer before G
+    with pytest.raises(NumericalFailure, match="vanished or overflowed in layer"):
+        simulate(growing, np.eye(4), 10, 700, 2, philox(0), depths=[700])
 
 
 def test_errors_are_frobenius_norms() -> None:

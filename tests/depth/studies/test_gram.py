@@ -111,6 +111,18 @@ def test_a_planted_error_fails(
     assert any(told in quantity for quantity in failed)
 
 
+def test_one_depth_decides_nothing_about_growth() -> None:
+    """The ratio of an error to itself is 1, which is no growth and no plateau either."""
+    settings, found = computed("gram-width")
+    at_5 = {
+        piece: {"error": replace(arrays["error"], values=arrays["error"].values[:1])}
+        for piece, arrays in found.items()
+    }
+    verdict = STUDIES["gram-width"].judge({**settings, "depths": [5]}, at_5)
+    grown = [finding for finding in verdict.findings if "at depth 5 / at 5" in finding.quantity]
+    assert [finding.status for finding in grown] == 2 * ["not decided"]
+
+
 def test_an_error_that_jumps_late_is_no_plateau() -> None:
     verdict = planted(
         "gram-depth",

@@ -12,6 +12,7 @@ from bnflow.kernels.cuda import CudaKernels
 from bnflow.kernels.cuda.overlaps import series
 from bnflow.pde.network.activations import activation
 from bnflow.pde.network.dual import DualKernel
+from bnflow.pde.network.kernel_sums import remainder_kernels
 
 Array = np.ndarray
 BENT = {"kind": "piecewise-linear", "knots": [-1.0, 0.5, 2.0], "values": [0.0, 0.3, 2.0]}
@@ -46,6 +47,17 @@ def test_a_series_is_its_kernel_to_rounding(name: Any, gain: float, other: Any) 
     for got, wanted in zip(map(sum, zip(*found, strict=True)), kernel.overlap.both(c), strict=True):
         # slopes at 5 z grow to 14; the interpolants of `dual` are themselves good to 1e-13 of it
         assert np.abs(got - wanted).max() <= 1e-13 * max(1.0, np.abs(wanted).max())
+
+
+def test_a_remainder_keeps_the_jump_of_its_kernel() -> None:
+    """Without it there would be no series, and matrices would be kept instead."""
+    (kernel,) = remainder_kernels(activation("step"))
+    parts = series(kernel.overlap)
+    assert parts is not None
+    c = np.linspace(-0.99, 0.99, 101)
+    got = map(sum, zip(*(summed(part.parameters, c) for part in parts), strict=True))
+    for found, wanted in zip(got, (np.arcsin(c), 1 / np.sqrt(1 - c * c)), strict=True):
+        assert np.abs(found - wanted / (2 * np.pi)).max() <= 1e-14  # Sheppard; less E[sigma]^2
 
 
 def test_parts_that_are_nothing_are_not_summed() -> None:

@@ -46,6 +46,11 @@ def test_a_run_is_the_one_of_numpy_to_rounding(name: str, on_device: CudaKernels
         {"solver.interaction": "lines", "network.activation": "step", "network.train": ["a"]},
         {"data": {"covariance": [4.0, 1.0]}, "solver.interaction": "direct", "solver.tracers": 4},
         {
+            "data": {"covariance": [4.0, 1.0]},  # a kernel with a jump
+            "network.activation": "step",
+            "network.train": ["a"],
+        },
+        {
             "data": {"covariance": [4.0, 1.0, 2.0]},
             "target": {"weights": [1.0], "directions": [[1.0, 0.2, 0.0]]},
             "solver.cells": 4,

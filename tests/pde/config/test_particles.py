@@ -23,6 +23,10 @@ D5 = (
             ("solver.method=particles", "solver.interaction=direct"),
             'is for solver.method = "grid"; particles lie on no grid lines: leave it out',
         ),
+        (
+            ("solver.method=particles", "run.dtype=float32"),
+            'neurons of "particles" are few and computed in "float64"; give that',
+        ),
         (("solver.width=0",), "solver.width = 0 must be an integer from 1 to 100000000 (neurons)"),
         (("solver.replicas=0",), "solver.replicas = 0 must be an integer from 1"),
         (("solver.sampling=sobl",), 'did you mean "sobol"?'),
