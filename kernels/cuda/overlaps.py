@@ -79,7 +79,9 @@ def _interpolated(overlap: Overlap, count: int) -> list[tuple[Array, Array]] | N
     odd = (values[0] - values[1]) / x, slopes[0] + slopes[1]
     table = chebyshev.chebvander(y, count - 1).T @ np.stack([*even, *odd], axis=-1) / count
     table[0] /= 2
-    scale = np.maximum(1.0, np.abs(table).max())
+    scale = max(np.abs(table).max(), abs(overlap.jump))  # small where a gain is small
+    if scale <= ROUNDING:
+        return [(np.zeros(1), np.zeros(1))] * 2  # even and odd functions: orthogonal
     if np.abs(table[-count // 8 :]).max() > TAIL * scale:
         return None
     kept = [_cut(column, scale) for column in table.T]

@@ -87,3 +87,15 @@ def test_sums_take_what_is_not_contiguous(on_host: Callable[..., CudaKernels]) -
     strided = (np.asfortranarray(points), np.asfortranarray(neurons), np.repeat(weights, 2)[::2])
     for got, wanted in zip(sums(*strided), sums(points, neurons, weights), strict=True):
         assert np.array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("name", ["relu", "quadratic", "erf"])
+def test_a_small_gain_costs_no_relative_accuracy(name: str) -> None:
+    (kernel,) = remainder_kernels(activation(name, 1e-3))
+    parts = series(kernel.overlap)
+    assert parts is not None
+    c = np.cos(np.linspace(0.01, np.pi - 0.01, 101))
+    found = [summed(part.parameters, c) for part in parts]
+    for got, wanted in zip(map(sum, zip(*found, strict=True)), kernel(c), strict=True):
+        # of erf the kernel itself is what is left of gain^2: 1e-16 / gain^4
+        assert np.abs(got - wanted).max() <= 1e-4 * np.abs(wanted).max()
