@@ -17,11 +17,10 @@ from pathlib import Path
 from ..kernels.errors import InputError
 from .header import Header
 from .lock import is_held
-from .opening import opened
+from .opening import opened, refuse_other
 from .pack import is_packed
 from .recovery import restarts
 from .snapshot import read_record, read_restart
-from .store import is_run
 from .trajectory import Record, Trajectory, current
 from .view import SNAPSHOTS, VIEW, check_same_run, read_view, snapshots
 
@@ -52,8 +51,7 @@ def examine(path: Path) -> list[Finding]:
     """
     if is_packed(path):
         return [_of_pack(path)]
-    if not is_run(path):
-        raise InputError(f"{path} holds no run (no {VIEW})")
+    refuse_other(path)
     view, header, trajectory, status = _of_view(path / VIEW)
     judged = [_of_snapshot(each, header, trajectory) for each in snapshots(path)]
     good = {Path(entry.source).name: entry for finding, entry in judged if entry is not None}

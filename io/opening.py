@@ -33,7 +33,7 @@ def opened(path: Path) -> Opened:
     """The run at a path. Raises InputError, one line, where there is none that reads."""
     if is_packed(path):
         return _read(path, packed=True)
-    _refuse_other(path)
+    refuse_other(path)
     found = _read(path, packed=False)
     if found.status == "running" and not is_held(path):
         return found._replace(status="stopped")
@@ -55,8 +55,8 @@ def _read(path: Path, packed: bool) -> Opened:
     return Opened(header, trajectory, fields, status)
 
 
-def _refuse_other(folder: Path) -> None:
-    """Say what is there, where it is not a run."""
+def refuse_other(folder: Path) -> None:
+    """Raise InputError where there is no run, with what is there."""
     if is_run(folder):
         return
     if folder.name == VIEW and folder.is_file():

@@ -28,7 +28,7 @@ from .reference.lines import LineSums, lines_pay
 from .reference.moments import moments
 from .reference.overlaps import OverlapSums
 from .reference.roots import cholesky
-from .reference.transport import BLOCK_CELLS, REACH, transport
+from .reference.transport import BLOCK_CELLS, SLABS, transport
 
 BACKENDS = ("auto", "numpy", "cuda")
 KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
@@ -97,7 +97,7 @@ class NumpyKernels:
         """Bytes that kernels take: temporaries of blocks and slabs."""
         directions, slab = prod(shape[:-1]), prod(shape) // shape[1] * (len(shape) - 2) * 2
         block = max(BLOCK_CELLS, prod(shape[2:]), directions if noise else 0)
-        slabs = (3 * REACH[scheme] + 3) * slab * np.dtype(self.real).itemsize
+        slabs = SLABS[scheme] * slab * np.dtype(self.real).itemsize
         return 8 * TEMPORARIES * block + slabs
 
 

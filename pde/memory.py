@@ -83,7 +83,8 @@ def refuse_too_large(config: Config, problem: Problem, held: Memory) -> None:
     if held.fits:
         return
     solver, (directions, a_cells) = config.solver, grid_size(config, problem)
-    single = ', or run.dtype = "float32"' if config.run.dtype == "float64" else ""
+    halved = config.run.dtype == "float64" and held.total <= 2 * held.there  # at best
+    single = ', or run.dtype = "float32"' if halved else ""
     raise InputError(
         f"solver.cells = {solver.cells}, a_cells = {a_cells} in d = {problem.dimension}: "
         f"{directions:,} directions need {size(held.total)} ({held.largest()}), and there are "

@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 
 BLOCK_CELLS = 32_768  # 256 KiB a temporary
 REACH: dict[Scheme, int] = {"upwind": 0, "muscl": 1, "weno": 2}  # neighbours that a state reads
+SLABS: dict[Scheme, int] = {"upwind": 3, "muscl": 11, "weno": 23}  # alive while `_Slabs` are made
 STATES: dict[Scheme, Callable[[Array, int], tuple[Array, Array]]] = {
     "upwind": lambda cells, axis: (cells, cells),
     "muscl": mc_states,

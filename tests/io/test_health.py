@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bnflow.io.health import examine
+from bnflow.io.opening import DECLARATION
 from bnflow.io.pack import pack
 from bnflow.io.store import Store
 from bnflow.kernels.errors import InputError
@@ -157,5 +158,11 @@ def test_a_run_that_is_being_written_is_told(written: Path) -> None:
 @pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()])
 def test_a_folder_without_a_run_is_one_line(make: Callable[[Path], Any], tmp_path: Path) -> None:
     make(tmp_path / "other")
-    with pytest.raises(InputError, match="holds no run"):
+    with pytest.raises(InputError, match=r"other (holds no run|does not exist)"):
         describe_folder(tmp_path / "other")
+
+
+def test_a_sweep_is_told_from_a_run(tmp_path: Path) -> None:
+    (tmp_path / DECLARATION).write_text("{}")
+    with pytest.raises(InputError, match="holds a sweep, many runs: bnflow sweep-table"):
+        describe_folder(tmp_path)

@@ -93,6 +93,22 @@ def test_a_step_holds_at_most_six_fields_of_its_cells(
     assert count * field <= traced() <= min(6, count + 0.5) * field + blocks
 
 
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+@pytest.mark.parametrize("scheme", ["upwind", "muscl", "weno"])
+def test_what_lies_beyond_the_edges_is_counted(
+    scheme: str, kind: str, session: Make, traced: Callable[[], int]
+) -> None:
+    """Few cells an edge, where it is more than the densities: a slab is a half of one, here."""
+    keys = {**LONG, "solver__cells": 4, "solver__a_cells": 9000}
+    made = session(3, **keys, solver__scheme=scheme, run__dtype=kind)
+    driver = made.driver()
+    tracemalloc.reset_peak()
+    driver.walk(1)
+    named = {item.what: item.bytes for item in made.memory.items}
+    densities = next(each for name, each in named.items() if "densities" in name)
+    assert traced() <= densities + named[module.KERNELS] + named[module.DIRECTIONS]
+
+
 def test_32_bits_halve_what_the_cells_take(session: Make) -> None:
     double, single = (plan(session(run__dtype=name)) for name in ("float64", "float32"))
     assert double.field_bytes == 2 * single.field_bytes
@@ -130,8 +146,9 @@ def test_the_krylov_space_is_as_large_as_it_says(
 def test_a_run_that_does_not_fit_is_refused_in_one_line_before_anything_is_made(
     session: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It names 32 bits where half of its size would fit, and not where no type would."""
     monkeypatch.setattr("bnflow.pde.session.Flow", None)  # which would be made next
-    monkeypatch.setattr(NumpyKernels, "memory", lambda self: 1 << 30)
+    monkeypatch.setattr(NumpyKernels, "memory", lambda self: 1 << 31)
     keys = {"solver__cells": 64, "solver__a_cells": 2000, "solver__scheme": "weno"}
     with pytest.raises(InputError) as told:
         session(3, **keys)
@@ -139,9 +156,11 @@ def test_a_run_that_does_not_fit_is_refused_in_one_line_before_anything_is_made(
     assert "\n" not in text
     assert "24,576 directions need" in text
     assert "of 3 densities of 375 MiB, float64" in text
-    assert text.endswith('there are 1 GiB; give fewer cells, or run.dtype = "float32"')
-    with pytest.raises(InputError, match=r"give fewer cells$"):
-        session(3, **keys, run__dtype="float32")
+    assert text.endswith('there are 2 GiB; give fewer cells, or run.dtype = "float32"')
+    monkeypatch.setattr(NumpyKernels, "memory", lambda self: 1 << 30)
+    for kind in ("float32", "float64"):
+        with pytest.raises(InputError, match=r"give fewer cells$"):
+            session(3, **keys, run__dtype=kind)
 
 
 def test_tables_count_too(session: Make, monkeypatch: pytest.MonkeyPatch) -> None:
