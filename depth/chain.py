@@ -84,9 +84,14 @@ class Layer:
         lower, regular = self.kernels.cholesky(s)
         if regular.all():
             return lower
-        finite = np.isfinite(s).all(axis=(1, 2), keepdims=True)  # `eigh` raises on others
-        root = np.where(finite, square_root(np.where(finite, s, 0.0)), np.nan)
-        return np.where(regular[:, None, None], lower, root)
+        return np.where(regular[:, None, None], lower, self._singular_root(s))
+
+    def _singular_root(self, s: Array) -> Array:
+        """By the host: batched eigenvectors of a device are of uneven quality."""
+        held = self.kernels.host(s)
+        finite = np.isfinite(held).all(axis=(1, 2), keepdims=True)  # `eigh` raises on others
+        root = np.where(finite, square_root(np.where(finite, held, 0.0)), np.nan)
+        return self.kernels.array(root)
 
 
 def _bartlett(nets: int, rank: int, width: int, rng: np.random.Generator) -> Array:

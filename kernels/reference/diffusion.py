@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from ..contract import Connectivity, Heat, Scheme, Stencil, Velocity
 from .halo import edge_layer, exchange, ghost_layer
 from .outer import bounded, logarithm, outer_flux, outer_speed, vacuum
-from .transport import BLOCK_CELLS, REACH, STATES, carry, combine, flush_subnormal
+from .transport import BLOCK_CELLS, REACH, STATES, carry, flush_subnormal, staged
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def thermal_transport(
             speeds = _speeds(cells, drift, velocity, a_values[part], connectivity, stencil)
             _subtract_flux(change, cells, speeds, scheme, connectivity)
         before = None if base is None else base[..., part]
-        combine(change, (dt / volume)[..., None], cells, before, weights)
+        staged(change, (dt / volume)[..., None], cells, before, weights)
         out[..., part] = change
     columns, target = _columns(rho), _columns(out)
     for rows in _row_blocks(rho):

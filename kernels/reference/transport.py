@@ -74,12 +74,12 @@ def transport(
                 (speed,) = _as(rho, outer / a_width)
                 _outer_flux(change, part, speed, scheme)
         before = None if base is None else base[panels, rows]
-        combine(change, -dt, part, before, weights)
+        staged(change, -dt, part, before, weights)
         flush_subnormal(change)
         out[panels, rows] = change
 
 
-def combine(
+def staged(
     change: Array,
     factor: float | Array,
     rho: Array,
