@@ -13,6 +13,14 @@ from bnflow.pde.config import load_config
 
 FINE, BROKEN = (sys.executable, "-c", ""), (sys.executable, "-c", "raise SystemExit(3)")
 ABSENT = ("no-such-program-anywhere",)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def in_the_source_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the program belongs; what is imported may be an installed copy."""
+    monkeypatch.setattr(gpu, "ROOT", ROOT)
+    monkeypatch.setattr(gpu, "CUDA_TESTS", ROOT / "tests" / "kernels" / "cuda")
 
 
 def test_without_a_gpu_it_says_in_one_line_what_was_looked_for(
