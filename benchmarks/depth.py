@@ -13,7 +13,6 @@ A linear layer with RC alone is drawn as a whole (Wishart), whatever the width: 
 from __future__ import annotations
 
 import argparse
-import csv
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ from time import perf_counter, process_time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bnflow.benchmarks.throughput import machine, refuse_no_folder
+from bnflow.benchmarks.throughput import machine, refuse_no_folder, write_rows
 from bnflow.depth import LayerSpec, simulate
 from bnflow.kernels.errors import InputError
 
@@ -136,14 +135,6 @@ def told(timing: Timing, layers: int, first: float) -> None:
     )
 
 
-def write_csv(path: Path, timings: Sequence[Timing], about: dict[str, object]) -> None:
-    """One row a way, each with sizes, machine and versions."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*asdict(timings[0]), *about])
-        writer.writeheader()
-        writer.writerows({**asdict(each), **about} for each in timings)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Time what is asked for; a mistake is one line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -181,7 +172,8 @@ def run(given: argparse.Namespace) -> None:
         told(each, layers, first)
     print(f"{memory:.0f} MiB at most up to the end of the chains, everything included")
     if given.csv is not None:
-        write_csv(given.csv, timings, {**about, "chain_peak_mib": round(memory)})
+        rows = [asdict(each) for each in timings]
+        write_rows(given.csv, rows, {**about, "chain_peak_mib": round(memory)})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ Figures are of this machine, in one thread of BLAS; the best of three where it s
 from __future__ import annotations
 
 import argparse
-import csv
 import platform
 import shutil
 import statistics
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 
 import bnflow
+from bnflow.benchmarks.throughput import write_rows
 from bnflow.io.store import Store
 from bnflow.io.writer import Writer
 from bnflow.kernels.errors import Notice
@@ -180,16 +180,13 @@ def bytes_read() -> int:
 
 def write_csv(path: Path, rows: list[Row]) -> None:
     """The table with the machine and the versions."""
-    machine = {
+    machine: dict[str, object] = {
         "machine": platform.platform(),
         "bnflow": bnflow.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], *machine])
-        writer.writeheader()
-        writer.writerows({**each, **machine} for each in rows)
+    write_rows(path, rows, machine)
 
 
 if __name__ == "__main__":

@@ -108,25 +108,34 @@ def sign_flux(flow: Flow, state: State, field: Field) -> float:
     return problem.rates.outer * float((np.abs(flux) * flow.cell_volume).sum())
 
 
-def certificate(flow: Flow, state: State, field: Field, moments: Array) -> tuple[float, float]:
-    """The bound on R - R(rho*), and the A that it is for.
+def columns(flow: Flow, state: State) -> Array:
+    """(4, 2d, n, .., n): what one reading of the density tells, see `Kernels.column_audits`."""
+    return flow.kernels.column_audits(state.rho, state.axis.values)
+
+
+def certificate(
+    flow: Flow, state: State, field: Field, moments: Array, read: Array | None = None
+) -> tuple[float, float]:
+    """The bound on R - R(rho*), and the A that it is for. read : `columns`, where they are known
 
     A is that of the teacher, where the network can represent it; else the network's own.
     """
     size = flow.problem.teacher_size
     if size is None:
-        sizes = flow.kernels.column_audits(state.rho, state.axis.values)[2]
+        sizes = (columns(flow, state) if read is None else read)[2]
         size = float((sizes * flow.cell_volume).sum() * state.axis.weight)
     aligned = float((field.h * moments[1] * flow.cell_volume).sum())
     return aligned + size * float(np.abs(field.h).max()), size
 
 
-def free_energy(flow: Flow, state: State, field: Field, moments: Array) -> float:
-    """F, at the temperature of the state's time."""
+def free_energy(
+    flow: Flow, state: State, field: Field, moments: Array, read: Array | None = None
+) -> float:
+    """F, at the temperature of the state's time. read : `columns`, where they are known"""
     energy, tau = field.risk, flow.problem.temperature.at(state.time)
     if ridge := flow.problem.ridge:
         energy += 0.5 * ridge * float((moments[2] * flow.cell_volume).sum())
-    return energy + tau * entropy(flow, state) if tau > 0 else energy
+    return energy + tau * entropy(flow, state, read) if tau > 0 else energy
 
 
 def defect(state: State, energy: float, noise: float = ROUNDING["float64"].noise) -> float:
@@ -148,18 +157,18 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
     reached = np.abs(state.axis.values[along > TRACE_MASS])
     known = isinstance(flow.problem.data, Population)
     v = flow.whitened.reshape(-1, flow.problem.dimension)
-    energy = free_energy(flow, state, field, moments)
+    read = columns(flow, state)
+    energy = free_energy(flow, state, field, moments, read)
     driving = slopes(flow, field, moments, state)
-    columns = flow.kernels.column_audits(state.rho, state.axis.values)
-    bound, size = certificate(flow, state, field, moments)
+    bound, size = certificate(flow, state, field, moments, read)
     values: dict[str, float | Array] = {
         "risk": field.risk,
         "test_risk": flow.interaction.test_risk(cell_mass[1]),
         "population_risk": field.risk if known else float("nan"),
         "free_energy": energy,
-        "entropy": _disorder(flow, state, columns),
+        "entropy": entropy(flow, state, read),
         "mass": float(cell_mass[0].sum()),
-        "min_density": float(columns[0].min()),
+        "min_density": float(read[0].min()),
         "dissipation": driving.dissipation,
         "dissipation_defect": defect(state, energy, flow.rounding.noise),
         "stationarity": driving.stationarity,
@@ -191,13 +200,10 @@ def _along_a(flow: Flow, state: State) -> Array:
     return total
 
 
-def entropy(flow: Flow, state: State) -> float:
-    """int rho log rho dvol_g da (0 log 0 = 0)."""
-    return _disorder(flow, state, flow.kernels.column_audits(state.rho, state.axis.values))
-
-
-def _disorder(flow: Flow, state: State, columns: Array) -> float:
-    return float((columns[1] * state.axis.weight * flow.cell_volume).sum())
+def entropy(flow: Flow, state: State, read: Array | None = None) -> float:
+    """int rho log rho dvol_g da (0 log 0 = 0). read : `columns`, where they are known"""
+    sums = (columns(flow, state) if read is None else read)[1]
+    return float((sums * state.axis.weight * flow.cell_volume).sum())
 
 
 def panels(rho: Array) -> Iterator[Array]:

@@ -28,7 +28,7 @@ from ..density.field import Field, extrapolated
 from ..density.flow import Flow, fields_held
 from ..density.potential import potential_range
 from ..density.state import Memory, State
-from ..diagnostics import audit, entropy, free_energy, sign_flux, slopes, wall_mass
+from ..diagnostics import audit, columns, entropy, free_energy, sign_flux, slopes, wall_mass
 from ..frame import Frame
 from ..geometry.axis import CellAxis, extended_density
 from ..sharpness import sharpness
@@ -102,9 +102,10 @@ class Driver(Loop):
         driving = slopes(self.flow, self.field, self.moments, self.state)
         self.dissipation, self.speed = driving.dissipation, driving.speed
         self.sign_flux = sign_flux(self.flow, self.state, self.field)
-        self._energy = free_energy(self.flow, self.state, self.field, self.moments)
-        if len(self.temperature.values) > 1:
-            self._entropy = entropy(self.flow, self.state)
+        read = columns(self.flow, self.state) if len(self.temperature.values) > 1 else None
+        self._energy = free_energy(self.flow, self.state, self.field, self.moments, read)
+        if read is not None:
+            self._entropy = entropy(self.flow, self.state, read)
 
     def _step(self, until: float) -> None:
         state, flow = self.state, self.flow
