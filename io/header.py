@@ -29,9 +29,9 @@ from .schema import CONVENTIONS, COORDINATES, SCHEMA, Quantity, check_version, q
 NEURON_DIMS = ("replica", "neuron", "axis")  # of a field that is not declared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Header:
-    """The part of a run that is the same at all times."""
+    """The part of a run that is the same at all times; equal to itself alone."""
 
     layout: AnyLayout
     config_toml: str

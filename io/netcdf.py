@@ -13,6 +13,7 @@ log, text, stored}, from which a reader of any version sorts names that it does 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -29,13 +30,31 @@ GZIP: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle":
 BARE = "This is a netCDF dimension but not a netCDF variable."  # the mark that netCDF-4 prescribes
 
 
-def dimension(group: Any, name: str, values: NDArray[Any] | int, quantity: Quantity) -> None:
-    """Make `name` a dimension: with coordinate values, or of a bare length."""
+def dimension(
+    group: Any, name: str, values: NDArray[Any] | int, quantity: Quantity, room: int = 0
+) -> None:
+    """Make `name` a dimension: with coordinate values, or of a bare length.
+
+    room : up to which a bare one can be `lengthened`
+    """
     if isinstance(values, int):
-        scale = group.create_dataset(name, shape=(values,), dtype=">f4")
+        growing = {"maxshape": (room,), "chunks": (room,)} if room else {}
+        scale = group.create_dataset(name, shape=(values,), dtype=">f4", **growing)
         scale.make_scale(f"{BARE}{values:10d}")
         return
     variable(group, name, values, (), quantity).make_scale(name)
+
+
+def lengthen(scale: Any, length: int) -> None:
+    """Give a bare dimension that has room for it another length; `fill` does so with variables.
+
+    scale : a `h5py.h5d.DatasetID`
+    """
+    if scale.shape == (length,):
+        return
+    scale.set_extent((length,))
+    mark = h5py.h5a.open(scale, b"NAME")
+    mark.write(np.array(f"{BARE}{length:10d}".encode(), mark.dtype))
 
 
 def variable(
@@ -52,38 +71,76 @@ def variable(
     a_last : keeps the last axis whole in a chunk; gzip : compresses, after a shuffle of the bytes
     """
     array = np.asarray(data)
-    if array.ndim:
-        dataset = _arrayed(group, name, array, a_last, gzip)
+    dataset = declare(group, name, array.shape, array.dtype, dims, quantity, a_last, gzip)
+    dataset[()] = array
+    return dataset
+
+
+def declare(
+    group: Any,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    dims: Sequence[str],
+    quantity: Quantity,
+    a_last: bool = False,
+    gzip: bool = False,
+    room: int = 0,
+) -> Any:
+    """A `variable` that has no numbers yet, and takes no room for them.
+
+    room : the length up to which those of a single axis may have, all in one chunk
+    """
+    if shape:
+        dataset = _arrayed(group, name, shape, dtype, a_last, gzip, room)
     else:
-        dataset = _alone(group, name, array)
+        dataset = _alone(group, name, dtype)
     attach(group, dataset, dims)
     describe(dataset, quantity)
     return dataset
 
 
-def _arrayed(group: Any, name: str, array: NDArray[Any], a_last: bool, gzip: bool) -> Any:
+def fill(dataset: Any, data: NDArray[Any]) -> None:
+    """Give a declared variable its numbers, of its type, and of its shape or with room for them.
+
+    dataset : a `h5py.h5d.DatasetID`
+    """
+    if dataset.shape != np.shape(data):
+        dataset.set_extent(np.shape(data))
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(data).reshape(np.shape(data)))
+
+
+def _arrayed(
+    group: Any,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    a_last: bool,
+    gzip: bool,
+    room: int,
+) -> Any:
     options: dict[str, Any] = {}
-    if array.size:
-        options = {"chunks": chunk_shape(array.shape, array.itemsize, a_last), "fletcher32": True}
+    if room:
+        options = {"maxshape": (room,), "chunks": (room,), "fletcher32": True}
+    elif math.prod(shape):
+        options = {"chunks": chunk_shape(shape, dtype.itemsize, a_last), "fletcher32": True}
         if gzip:
             options |= GZIP
-    if array.dtype.kind == "f":
+    if dtype.kind == "f":
         options["fillvalue"] = np.nan
-    return group.create_dataset(name, data=array, **options)
+    return group.create_dataset(name, shape, dtype, **options)
 
 
-def _alone(group: Any, name: str, number: NDArray[Any]) -> Any:
+def _alone(group: Any, name: str, dtype: np.dtype[Any]) -> Any:
     """One value, in the header of its object: that is checksummed, a block of its own is not."""
     plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    if number.nbytes <= HEADER_BYTES:
+    if dtype.itemsize <= HEADER_BYTES:
         plan.set_layout(h5py.h5d.COMPACT)
-    if number.dtype.kind == "f":
-        plan.set_fill_value(np.array(np.nan, number.dtype))
-    kind = h5py.h5t.py_create(number.dtype, logical=True)
+    if dtype.kind == "f":
+        plan.set_fill_value(np.array(np.nan, dtype))
+    kind = h5py.h5t.py_create(dtype, logical=True)
     space = h5py.h5s.create(h5py.h5s.SCALAR)
-    dataset = h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, plan))
-    dataset[()] = number
-    return dataset
+    return h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, plan))
 
 
 def attach(group: Any, dataset: Any, dims: Sequence[str]) -> None:
@@ -118,7 +175,8 @@ def chunk_shape(shape: Sequence[int], itemsize: int, a_last: bool) -> tuple[int,
 def write_text(group: Any, name: str, text: str, long_name: str) -> None:
     """Store a text as a fixed-length UTF-8 scalar beside its sha256."""
     raw = text.encode()
-    dataset = _alone(group, name, np.array(raw, h5py.string_dtype("utf-8", len(raw) or 1)))
+    dataset = _alone(group, name, h5py.string_dtype("utf-8", len(raw) or 1))
+    dataset[()] = np.array(raw, dataset.dtype)
     describe(dataset, Quantity(long_name, role="text"))
     dataset.attrs["sha256"] = hashlib.sha256(raw).hexdigest()
 

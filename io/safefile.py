@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 
+VERSION = "v110"  # of HDF5, whose readers must do
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP)  # of some network's file systems, for a folder
 
 
@@ -135,16 +136,27 @@ def atomic_file(path: Path) -> Iterator[SafeFile]:
 
 
 @contextmanager
-def atomic_h5(path: Path, gaps: Callable[[Any], Sequence[Gap]] | None = None) -> Iterator[Any]:
+def atomic_h5(
+    path: Path, gaps: Callable[[Any], Sequence[Gap]] | None = None, begin: bytes = b""
+) -> Iterator[Any]:
     """An `h5py.File` to fill; `path` has it, whole and sealed, when the block ends well.
 
     gaps : which bytes of it are not in the seal; none unless given
+    begin : the bytes of another such file, which it starts as
     """
     with atomic_file(path) as file:
-        with h5py.File(file, "w", libver="v110") as handle:
+        file.write(begin)
+        with h5py.File(file, "r+" if begin else "w", libver=VERSION) as handle:
             yield handle
             left_out = () if gaps is None else gaps(handle)
         file.seal(left_out)
+
+
+def atomic_image(path: Path, image: bytes) -> None:
+    """Give `path` the bytes of an HDF5 file, sealed."""
+    with atomic_file(path) as file:
+        file.write(image)
+        file.seal(())
 
 
 @contextmanager

@@ -19,15 +19,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pde.frame import Array, Frame, Layout
+from ..pde.frame import AnyLayout, Array, Frame, Layout
 from .header import Header, field_dims, read_header, write_header
-from .netcdf import by_role, dimension, variable
-from .safefile import atomic_h5, reading_h5
+from .mould import Mould
+from .netcdf import by_role, declare, dimension, fill
+from .safefile import reading_h5
 from .schema import SCHEMA, Quantity, check_version, quantity_of
 from .trajectory import Record, digest, record
 
 State = Mapping[str, NDArray[np.generic]]
-STAMP = ("time", "step", "a_first", "a_count", "digest", "previous")
+SAME = ("a_first", "a_count", "interim")  # attributes of all snapshots of a form
+OWN = ("time", "step", "digest", "previous")  # and of each one
+LEAST_ROOM = 16  # entries of a log
 
 
 def file_name(step: int) -> str:
@@ -40,26 +43,55 @@ def file_name(step: int) -> str:
 
 
 def write_snapshot(
-    path: Path, header: Header, frame: Frame, previous: str = "", gzip: bool = False
+    path: Path,
+    header: Header,
+    frame: Frame,
+    previous: str = "",
+    gzip: bool = False,
+    mould: Mould | None = None,
 ) -> Record:
     """Write the frame; the record says where it is.
 
     previous : digest of the snapshot before; gzip : whether fields are compressed
+    mould : of the snapshots of this run, whose form is laid out once
     """
     entry = record(frame, f"{path.parent.name}/{path.name}", previous)
-    with atomic_h5(path) as file:
+    alone = {name: np.asarray(value, float) for name, value in frame.diagnostics.items()}
+    log = {f"log/{name}": np.asarray(array, float) for name, array in frame.log.items()}
+    length = entries(log)
+    room = max(1 << (length - 1).bit_length(), LEAST_ROOM) if length else 0
+    same = {name: int(getattr(entry, name)) for name in SAME}
+    form = (header, *same.values(), gzip, _form(frame.fields), _form(alone), room, *log)
+
+    def lay_out(file: Any) -> None:
         write_header(file, header, "snapshot", entry.a_first, entry.a_count)
-        file.attrs.update({name: getattr(entry, name) for name in STAMP})
-        file.attrs["interim"] = int(entry.interim)
-        on_grid = isinstance(header.layout, Layout)
-        for name, array in frame.fields.items():
-            names = field_dims(header.layout, name, array.ndim)
-            variable(file, name, array, names, quantity_of(name, "field"), on_grid, gzip)
-        for name, value in frame.diagnostics.items():
-            quantity, number = quantity_of(name, "diagnostic"), np.asarray(value, float)
-            variable(file, name, number, value_dims(file, name, number.shape, quantity), quantity)
-        write_log(file, frame.log)
+        file.attrs.update(same)
+        _declare_fields(file, header.layout, frame.fields, gzip)
+        _declare_diagnostics(file, alone)
+        declare_log(file, frame.log, room)
+
+    stamps = {name: getattr(entry, name) for name in OWN}
+    numbers = {**frame.fields, **alone, **log}
+    (mould or Mould()).cast(path, form, lay_out, stamps, numbers, {"log/entry": length})
     return entry
+
+
+def _form(arrays: State) -> tuple[tuple[str, tuple[int, ...], np.dtype[Any]], ...]:
+    """Names, shapes and types, in order."""
+    return tuple((name, array.shape, array.dtype) for name, array in arrays.items())
+
+
+def _declare_fields(file: Any, layout: AnyLayout, fields: State, gzip: bool) -> None:
+    on_grid = isinstance(layout, Layout)
+    for name, shape, dtype in _form(fields):
+        names = field_dims(layout, name, len(shape))
+        declare(file, name, shape, dtype, names, quantity_of(name, "field"), on_grid, gzip)
+
+
+def _declare_diagnostics(file: Any, numbers: State) -> None:
+    for name, shape, dtype in _form(numbers):
+        quantity = quantity_of(name, "diagnostic")
+        declare(file, name, shape, dtype, value_dims(file, name, shape, quantity), quantity)
 
 
 def value_dims(
@@ -74,13 +106,26 @@ def value_dims(
     return dims
 
 
+def declare_log(group: Any, log: Mapping[str, Array], room: int = 0) -> Any:
+    """The group /log with the bare dimension `entry`; with room for that many entries, if given."""
+    target, length = group.create_group("log"), entries(log)
+    dimension(target, "entry", length, quantity_of("entry", "log"), room)
+    for name in log:
+        what = (("entry",), quantity_of(name, "log"))
+        declare(target, name, (length,), np.dtype(float), *what, room=room)
+    return target
+
+
 def write_log(group: Any, log: Mapping[str, Array]) -> None:
-    """The per-step log as the group /log with the bare dimension `entry`."""
-    target = group.create_group("log")
-    length = max((len(array) for array in log.values()), default=0)
-    dimension(target, "entry", length, quantity_of("entry", "log"))
+    """The group /log and its numbers."""
+    target = declare_log(group, log)
     for name, array in log.items():
-        variable(target, name, np.asarray(array, float), ("entry",), quantity_of(name, "log"))
+        fill(target[name].id, np.asarray(array, float))
+
+
+def entries(log: Mapping[str, Array]) -> int:
+    """Number of entries of a log."""
+    return max((len(array) for array in log.values()), default=0)
 
 
 def read_log(group: Any) -> dict[str, Array]:
@@ -131,13 +176,19 @@ def read_field(path: Path, name: str, expected: str) -> Array:
         return np.asarray(file[name][()], float)
 
 
-def write_restart(path: Path, state: State, snapshot: str = "") -> None:
-    """Write the solver's state; `snapshot` is the digest of the snapshot of that step."""
-    marks = {"digest": state_digest(state), "snapshot": snapshot}
-    with atomic_h5(path) as file:
-        file.attrs.update({"bnflow_schema": SCHEMA, "bnflow_kind": "restart", **marks})
-        for name, array in state.items():
-            variable(file, name, array, (), quantity_of(name, "state"))
+def write_restart(path: Path, state: State, snapshot: str = "", mould: Mould | None = None) -> None:
+    """Write the solver's state; `snapshot` is the digest of the snapshot of that step.
+
+    mould : of the restart files of this run
+    """
+
+    def lay_out(file: Any) -> None:
+        file.attrs.update({"bnflow_schema": SCHEMA, "bnflow_kind": "restart"})
+        for name, shape, dtype in _form(state):
+            declare(file, name, shape, dtype, (), quantity_of(name, "state"))
+
+    stamps = {"digest": state_digest(state), "snapshot": snapshot}
+    (mould or Mould()).cast(path, _form(state), lay_out, stamps, state)
 
 
 def read_restart(path: Path, snapshot: str = "") -> dict[str, NDArray[np.generic]]:

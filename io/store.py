@@ -7,7 +7,7 @@
 
 A frame is written in the order snapshot, restart, view; only then is the oldest restart removed. So
 a resume goes on from the newest step that has both files whole, and later snapshots are dropped.
-Rewriting the view is spread: at most one twentieth of the time goes into it, and always at `close`.
+Rewriting the view is spread: at most one hundredth of the time goes into it, and always at `close`.
 
 An interim frame is where a run was stopped between its saved times. The view does not list it, and
 the next frame replaces it; its files go at the end or in the next session, so that a reader who has
@@ -38,6 +38,7 @@ from ..kernels.errors import InputError
 from ..pde.frame import AnyLayout, Array, Frame
 from .header import Header
 from .lock import Lock
+from .mould import Mould
 from .recovery import recovered, restarts
 from .safefile import sweep_temporaries, sync_folder
 from .selection import Selection
@@ -49,7 +50,7 @@ Status = Literal["running", "stopped", "complete", "failed"]
 __all__ = ["KEPT_RESTARTS", "Status", "Store", "is_run"]
 
 KEPT_RESTARTS = 2
-VIEW_SHARE = 20.0  # the view is rewritten at most every 20 times its own cost
+VIEW_SHARE = 100.0  # the view is rewritten at most every 100 times its own cost
 
 
 class Store:
@@ -72,6 +73,7 @@ class Store:
         self._header = header
         self._records = records
         self._selection = selection or Selection()
+        self._snapshots, self._restarts = Mould(), Mould()
         self._replaced: list[str] = []  # names of files of a replaced interim frame
         self._status: Status = "running"
         self._opened = time.monotonic()
@@ -148,11 +150,11 @@ class Store:
         name, replaced = file_name(frame.step), list(self._interim())
         previous = next((r.digest for r in reversed(self._records) if r not in replaced), "")
         stored = self._selection.stored(frame, self._header.layout)
-        entry = write_snapshot(
-            self.path / SNAPSHOTS / name, self._header, stored, previous, self._selection.gzip
-        )
+        snapshot, gzip = self.path / SNAPSHOTS / name, self._selection.gzip
+        entry = write_snapshot(snapshot, self._header, stored, previous, gzip, self._snapshots)
         if frame.restart:
-            write_restart(self.path / RESTARTS / name, frame.restart, entry.digest)
+            restart = self.path / RESTARTS / name
+            write_restart(restart, frame.restart, entry.digest, self._restarts)
         self._records = [*current([*self._records, entry])]
         self._replaced += [file_name(gone.step) for gone in replaced]
         if time.monotonic() - self._view_time >= VIEW_SHARE * self._view_cost:
