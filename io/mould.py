@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ from .safefile import VERSION, atomic_h5, atomic_image
 SMALL = 2**20
 
 
+@dataclass
+class _Part:
+    """dataset, kind, shape : a variable, its type in memory, and the shape that it has."""
+
+    dataset: Any
+    kind: Any
+    shape: tuple[int, ...]
+
+
 class Mould:
     """The form of the file that was written last."""
 
@@ -32,7 +42,7 @@ class Mould:
         """Without a form: the first file is laid out."""
         self._form: Hashable = None
         self._file: Any = None
-        self._datasets: dict[str, Any] = {}
+        self._parts: dict[str, _Part] = {}
 
     def cast(
         self,
@@ -58,9 +68,16 @@ class Mould:
         for name, value in stamps.items():
             self._file.attrs.modify(name, value)  # in its place; a new one would leave a hole
         for name, length in (lengths or {}).items():
-            lengthen(self._dataset(name), length)
+            part = self._part(name)
+            if part.shape != (length,):
+                part.shape = (length,)
+                lengthen(part.dataset, length)
         for name in numbers.keys() - large.keys():
-            fill(self._dataset(name), numbers[name])
+            part, array = self._part(name), numbers[name]
+            if part.shape != array.shape:
+                part.shape = array.shape
+                part.dataset.set_extent(array.shape)
+            fill(part.dataset, array, part.kind)
         self._file.flush()  # the image has only what was
         image = self._file.id.get_file_image()
         if not large:
@@ -77,11 +94,13 @@ class Mould:
             self._file.close()
         name = f"mould {secrets.token_hex(8)}"  # of no file; HDF5 takes two of one name for one
         self._file = h5py.File(name, "w", libver=VERSION, driver="core", backing_store=False)
-        self._datasets = {}
+        self._parts = {}
         lay_out(self._file)
         self._file.attrs.update(stamps)
 
-    def _dataset(self, name: str) -> Any:
-        if name not in self._datasets:
-            self._datasets[name] = h5py.h5d.open(self._file.id, name.encode())
-        return self._datasets[name]
+    def _part(self, name: str) -> _Part:
+        """What is kept of a variable, as to look it up takes longer than to write it."""
+        if name not in self._parts:
+            dataset = h5py.h5d.open(self._file.id, name.encode())
+            self._parts[name] = _Part(dataset, h5py.h5t.py_create(dataset.dtype), dataset.shape)
+        return self._parts[name]

@@ -46,12 +46,10 @@ def dimension(
 
 
 def lengthen(scale: Any, length: int) -> None:
-    """Give a bare dimension that has room for it another length; `fill` does so with variables.
+    """Give a bare dimension that has room for it another length.
 
     scale : a `h5py.h5d.DatasetID`
     """
-    if scale.shape == (length,):
-        return
     scale.set_extent((length,))
     mark = h5py.h5a.open(scale, b"NAME")
     mark.write(np.array(f"{BARE}{length:10d}".encode(), mark.dtype))
@@ -100,14 +98,13 @@ def declare(
     return dataset
 
 
-def fill(dataset: Any, data: NDArray[Any]) -> None:
-    """Give a declared variable its numbers, of its type, and of its shape or with room for them.
+def fill(dataset: Any, data: NDArray[Any], kind: Any = None) -> None:
+    """Give a declared variable its numbers, of its type and shape.
 
-    dataset : a `h5py.h5d.DatasetID`
+    dataset : a `h5py.h5d.DatasetID`; kind : its type in memory, a `h5py.h5t.TypeID`, if at hand
     """
-    if dataset.shape != np.shape(data):
-        dataset.set_extent(np.shape(data))
-    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(data).reshape(np.shape(data)))
+    whole = np.ascontiguousarray(data).reshape(data.shape)  # the first makes a number an array
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, whole, kind)
 
 
 def _arrayed(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from ..kernels.errors import InputError
-from .seal import Gap, check_seal, seal
+from .seal import Gap, check_seal, seal, seal_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -155,8 +155,7 @@ def atomic_h5(
 def atomic_image(path: Path, image: bytes) -> None:
     """Give `path` the bytes of an HDF5 file, sealed."""
     with atomic_file(path) as file:
-        file.write(image)
-        file.seal(())
+        file.write(image + seal_of(image))
 
 
 @contextmanager

@@ -175,7 +175,8 @@ def digest(frame: Frame) -> str:
         for name in sorted(part):
             array = np.asarray(part[name])
             total.update(f"{name}{array.shape}".encode())
-            for piece in array if array.ndim > 1 else (array,):  # no copy of the whole
+            at_once = array.ndim < 2 or (array.dtype == float and array.flags.c_contiguous)
+            for piece in (array,) if at_once else array:  # no copy of the whole
                 numbers = np.ascontiguousarray(piece, float)
                 total.update(numbers.data if numbers.size else b"")
     return total.hexdigest()

@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from bnflow.io.safefile import atomic_h5, reading_h5
-from bnflow.io.seal import MARK, check_seal
+from bnflow.io.safefile import atomic_h5, atomic_image, reading_h5
+from bnflow.io.seal import MARK, check_seal, seal_of
 
 
 def sealed(path: Path, count: int = 10) -> bytes:
@@ -89,3 +89,10 @@ def test_a_seal_costs_no_open_file(tmp_path: Path) -> None:
     for _ in range(3):
         check_seal(path)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_bytes_in_memory_get_the_seal_of_their_file(tmp_path: Path) -> None:
+    whole = sealed(tmp_path / "f.h5")
+    image = whole[: -len(seal_of(b""))]
+    atomic_image(tmp_path / "g.h5", image)
+    assert (tmp_path / "g.h5").read_bytes() == whole
