@@ -288,6 +288,7 @@ def recorded(
         root = tmp_path / "recorded"
         root.mkdir()
         with monkeypatch.context() as patch:
+            patch.setattr("bnflow.io.store.VIEW_SHARE", 0.0)  # the view is written at every save
             recorder = Recorder(root, patch)
             between = (truth.steps[2] + truth.steps[3]) // 2
             stopped(truth.config, root / "run", between)

@@ -65,6 +65,14 @@ def test_the_record_is_complete(recorded: Recorded, tmp_path: Path) -> None:
     assert min(kinds[k] for k in ("write", "create", "sync", "replace", "unlink", "mkdir")) > 0
 
 
+def torn(operation: Operation, number: int) -> Iterator[float]:
+    """Where in a write a process may be killed: many places of a whole file, half way in some."""
+    if operation[0] != "write":
+        return
+    whole = len(operation[3]) > 4096
+    yield from np.linspace(0.02, 0.98, 25) if whole else (0.5,) if number % 10 == 0 else ()
+
+
 @pytest.mark.parametrize(
     "every", [200, pytest.param(1, marks=pytest.mark.slow)], ids=["quick", "every write"]
 )
@@ -76,17 +84,17 @@ def test_killed_after_a_write(
     copy: Callable[[Path], Path],
     tmp_path: Path,
 ) -> None:
-    """Quick: at every file that takes its name, and at some writes."""
+    """Quick: at every file that takes its name, and at some writes. All: within writes, too."""
     _, operations = recorded()
     live, committed = tmp_path / "live", 0
     live.mkdir()
     for number, operation in enumerate(operations):
         kind = operation[0]
         changes = kind == "replace" or (every == 1 and kind in ("unlink", "mkdir"))
-        if every == 1 and kind == "write" and number % 10 == 0:
-            torn = copy(live)
-            perform(torn, operation, part=0.5)
-            truth.judge(torn / "run", committed, counts, every_field=False)
+        for part in torn(operation, number) if every == 1 else ():
+            half_done = copy(live)
+            perform(half_done, operation, part)
+            truth.judge(half_done / "run", committed, counts, every_field=False)
         perform(live, operation)
         committed += kind == "commit"
         if kind == "commit" or not (changes or number % every == 0):
