@@ -39,6 +39,7 @@ from .io.health import Finding as HealthFinding
 from .io.health import examine
 from .io.job import Callback, Job, Progress
 from .io.pack import pack as pack_run
+from .io.provenance import tell_other_device
 from .io.run import SHADOW, Run
 from .io.store import is_run
 from .io.study import StudyProgress, StudyResult, run_study
@@ -191,7 +192,10 @@ def _solved(
         stored.given = given
         return stored
     with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
-        job = Job(prepare(settings, given), given.table, display, callback, interrupt, halt)
+        session = prepare(settings, given)
+        if stored is not None:
+            tell_other_device(stored.provenance, session.flow.kernels.about())
+        job = Job(session, given.table, display, callback, interrupt, halt)
         run = job.run(out, stored is not None)
     run.given = given
     return run

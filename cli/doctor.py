@@ -46,16 +46,29 @@ def _plan(subject: str) -> list[str]:
 
 
 def _machine() -> list[str]:
-    from ..kernels import probe_cuda
-
     versions = [f"{name} {metadata.version(name)}" for name in _LIBRARIES]
     return [
         f"bnflow {__version__} on Python {platform.python_version()}, {platform.platform()}",
         ", ".join(versions),
         "numpy backend: available",
-        f"cuda backend: {probe_cuda()[1]}",
+        f"cuda backend: {_gpu()}",
         *_threads(),
     ]
+
+
+def _gpu() -> str:
+    """What the GPU is and what drives it, or why there is none to be used."""
+    from ..kernels import probe_cuda, select
+    from ..pde.config.text import size
+
+    there, found = probe_cuda()
+    if not there:
+        return found
+    about = select("cuda").about()
+    return (
+        f"{about['gpu']}, {size(int(about['gpu_bytes']))}, CUDA {about['cuda']} (the driver's "
+        f"{about['cuda_of_driver']}), NVRTC {about['nvrtc']}, CuPy {about['cupy']}"
+    )
 
 
 def _threads() -> list[str]:

@@ -200,7 +200,8 @@ class Job:
 
     def _provenance(self) -> dict[str, Any]:
         config = self.session.config
-        made = collect(config.run.seed, self.session.flow.kernels.name, config.run.dtype)
+        kernels = self.session.flow.kernels
+        made = collect(config.run.seed, kernels.name, config.run.dtype, kernels.about())
         made["config_base"] = str(config.base)
         if self.table is not None:
             made["data_digest"] = self.table.digest

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,15 @@ import numpy as np
 import scipy
 import threadpoolctl
 
+from ..kernels.errors import Notice
+
 PACKAGE = __name__.partition(".")[0]
 
 
-def collect(seed: int, backend: str, dtype: str) -> dict[str, Any]:
-    """The provenance of a run that starts now."""
+def collect(
+    seed: int, backend: str, dtype: str, device: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The provenance of a run that starts now. device : what `Kernels.about` says of it"""
     package = sys.modules[PACKAGE]
     root = Path(str(package.__file__)).parent
     return {
@@ -38,11 +44,30 @@ def collect(seed: int, backend: str, dtype: str) -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "blas": _blas(),
         "backend": backend,
+        "device": dict(device) if device else None,
         "dtype": dtype,
         "seed": seed,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "argv": list(sys.argv),
     }
+
+
+def device(made: Mapping[str, Any]) -> str:
+    """The device of a provenance in words; none where that is the host, or is not known."""
+    about = made.get("device") or {}
+    return f"{about['gpu']}, NVRTC {about['nvrtc']}" if about else ""
+
+
+def tell_other_device(made: Mapping[str, Any], about: Mapping[str, str]) -> None:
+    """Give a notice where a run of that provenance goes on on another device than the last one."""
+    before, now = device([made, *made.get("resumed", [])][-1]), device({"device": about})
+    if before and now and before != now:
+        warnings.warn(
+            f"the run was on {before} and goes on on {now}: on the same device it would be bitwise "
+            "as if it had never stopped, here it is to rounding",
+            Notice,
+            stacklevel=4,
+        )
 
 
 def git_commit(root: Path) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..pde.precision import describe as precision
+from .provenance import device
 from .schema import DIAGNOSTICS
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def summarise(run: Run) -> str:
     made = run.provenance
     lines = [describe(run)]
     if made:
-        stamp = [f"bnflow {made.get('bnflow')}", made.get("backend"), made.get("dtype")]
+        where = " on ".join(filter(None, [made.get("backend"), device(made)]))
+        stamp = [f"bnflow {made.get('bnflow')}", where, made.get("dtype")]
         stamp += [f"seed {made.get('seed')}", f"started {made.get('started')}"]
         if "wall_time_s" in made:
             stamp.append(f"{made['wall_time_s']:.1f} s")

@@ -275,6 +275,19 @@ class Kernels(Protocol):
         """
         ...
 
+    def regrid(self, rho: Array, below: int, above: int) -> Array:
+        """(2d, n, .., n, n_a + below + above): the density with so many more cells of a, empty, at
+        the low and the high end; less than 0 is fewer. Of either type.
+        """
+        ...
+
+    def totals(self, values: Array, weights: Array | None = None) -> Array:
+        """(k,): sums of values (k, ..), float64, with weights (..) or 1; of all cells, or rows.
+
+        In an order that the number of summands fixes: the same bits every time, on one backend.
+        """
+        ...
+
     def face_velocities(
         self, gradient: Array, edge_gradient: Array, face_weights: Sequence[Array]
     ) -> list[Array]:

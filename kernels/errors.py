@@ -18,3 +18,6 @@ class NumericalFailure(ArithmeticError):
 
 class Notice(UserWarning):
     """Something that the user should know and need not act on."""
+
+
+COMPILED = "compiled"  # first word of the notice of what took long, whoever else keeps notices back

@@ -27,13 +27,16 @@ from .reference.interaction import pair_backward, pair_forward
 from .reference.lines import LineSums, lines_pay
 from .reference.moments import moments
 from .reference.overlaps import OverlapSums
+from .reference.regrid import regrid
 from .reference.roots import cholesky
+from .reference.totals import totals
 from .reference.transport import BLOCK_CELLS, SLABS, transport
 
 BACKENDS = ("auto", "numpy", "cuda")
 KEPT_FREE = 31 << 20  # bytes; what the C library of Linux may learn from ends at 32 MiB
 TEMPORARIES = 32  # blocks alive at once, at most
 EXTRAS = "bnflow[gpu12], or gpu13 for CUDA 13"
+LIBRARIES = {"nvrtc": "NVRTC", "cublas": "cuBLAS", "cufft": "cuFFT", "cusolver": "cuSOLVER"}
 OLDEST_CUPY = (14, 2)  # older ones raise without a driver, or do not keep what they compiled
 
 
@@ -53,6 +56,8 @@ class NumpyKernels:
     line_sums = staticmethod(LineSums)
     overlap_sums = staticmethod(OverlapSums)
     combine = staticmethod(combine)
+    regrid = staticmethod(regrid)
+    totals = staticmethod(totals)
     face_velocities = staticmethod(face_velocities)
     outflow = staticmethod(outflow)
     transport = staticmethod(transport)
@@ -134,7 +139,20 @@ def probe_cuda() -> tuple[bool, str]:
         return False, f"CuPy finds no usable GPU ({type(error).__name__})"
     if count == 0:
         return False, "CuPy finds no GPU"
+    if missing := [name for library, name in LIBRARIES.items() if _lacks(cupy, library)]:
+        return False, f"CuPy finds no {', no '.join(missing)}: pip install {EXTRAS}"
     return True, str(cupy.cuda.runtime.getDeviceProperties(0)["name"].decode())
+
+
+def _lacks(cupy: Any, library: str) -> bool:
+    """Whether a library of CUDA is not installed: CuPy comes without, and loads them when asked."""
+    try:
+        found = getattr(cupy.cuda, library)
+        if library == "nvrtc":
+            found.getVersion()  # loads it
+    except (ImportError, RuntimeError):
+        return True
+    return False
 
 
 def _version(text: str) -> tuple[int, ...]:

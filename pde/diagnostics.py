@@ -78,15 +78,15 @@ def slopes(flow: Flow, field: Field, moments: Array, state: State | None = None)
         outer = flow.thermal_dissipation(state, replace(heated, faces=[])) / rates.outer
         inner = flow.thermal_dissipation(state, replace(heated, outer=None)) / rates.inner
         return Slopes(outer, inner, rates)
-    along, across = np.zeros_like(field.h), np.zeros_like(field.h)
+    squares = np.zeros_like(moments[:2])
     if problem.trains_outer:
-        along += field.h**2 * moments[0]
+        squares[0] += field.h**2 * moments[0]
         if ridge := problem.ridge:
-            along += ridge * (2 * field.h * moments[1] + ridge * moments[2])
+            squares[0] += ridge * (2 * field.h * moments[1] + ridge * moments[2])
     if problem.trains_inner:
-        across += field.slope_square * moments[2]
-    volume = flow.cell_volume
-    return Slopes(float((along * volume).sum()), float((across * volume).sum()), rates)
+        squares[1] += field.slope_square * moments[2]
+    along, across = flow.integrals(squares)
+    return Slopes(along, across, rates)
 
 
 def dissipation(flow: Flow, field: Field, moments: Array, state: State | None = None) -> float:
@@ -105,7 +105,7 @@ def sign_flux(flow: Flow, state: State, field: Field) -> float:
     flux = field.h * ((1 - share) * low + share * high)
     if tau := problem.temperature.at(state.time):
         flux = flux + tau * (high - low) / axis.width
-    return problem.rates.outer * float((np.abs(flux) * flow.cell_volume).sum())
+    return problem.rates.outer * flow.integral(np.abs(flux))
 
 
 def columns(flow: Flow, state: State) -> Array:
@@ -123,8 +123,8 @@ def certificate(
     size = flow.problem.teacher_size
     if size is None:
         sizes = (columns(flow, state) if read is None else read)[2]
-        size = float((sizes * flow.cell_volume).sum() * state.axis.weight)
-    aligned = float((field.h * moments[1] * flow.cell_volume).sum())
+        size = flow.integral(sizes) * state.axis.weight
+    aligned = flow.integral(field.h * moments[1])
     return aligned + size * float(np.abs(field.h).max()), size
 
 
@@ -134,7 +134,7 @@ def free_energy(
     """F, at the temperature of the state's time. read : `columns`, where they are known"""
     energy, tau = field.risk, flow.problem.temperature.at(state.time)
     if ridge := flow.problem.ridge:
-        energy += 0.5 * ridge * float((moments[2] * flow.cell_volume).sum())
+        energy += 0.5 * ridge * flow.integral(moments[2])
     return energy + tau * entropy(flow, state, read) if tau > 0 else energy
 
 
@@ -145,14 +145,15 @@ def defect(state: State, energy: float, noise: float = ROUNDING["float64"].noise
 
 def wall_mass(flow: Flow, state: State) -> tuple[float, float]:
     """Mass in the two outermost a cells at the low and at the high wall."""
-    weight = flow.cell_volume[..., None] * state.axis.weight
-    low, high = state.rho[..., :2], state.rho[..., -2:]
-    return float((low * weight).sum()), float((high * weight).sum())
+    ends = (state.rho[..., :2], state.rho[..., -2:])
+    low, high = flow.integrals(np.stack([end.sum(axis=-1, dtype=np.float64) for end in ends]))
+    return low * state.axis.weight, high * state.axis.weight
 
 
 def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, float | Array]:
     """Every diagnostic of a saved time, by name; NaN where one is not defined."""
     cell_mass = flow.cell_volume * moments
+    mass, mean, second = flow.integrals(moments)
     along = flow.kernels.host(_along_a(flow, state)) * state.axis.weight
     reached = np.abs(state.axis.values[along > TRACE_MASS])
     known = isinstance(flow.problem.data, Population)
@@ -167,7 +168,7 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
         "population_risk": field.risk if known else float("nan"),
         "free_energy": energy,
         "entropy": entropy(flow, state, read),
-        "mass": float(cell_mass[0].sum()),
+        "mass": mass,
         "min_density": float(read[0].min()),
         "dissipation": driving.dissipation,
         "dissipation_defect": defect(state, energy, flow.rounding.noise),
@@ -179,8 +180,8 @@ def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, f
         "sign_changed_mass": state.sign_changed,
         "displacement": state.length,
         "sup_h": float(np.abs(field.h).max()),
-        "a_mean": float(cell_mass[1].sum()),
-        "a_second_moment": float(cell_mass[2].sum()),
+        "a_mean": mean,
+        "a_second_moment": second,
         "a_max": float(reached.max()) if len(reached) else float("nan"),
         "weight_norm": flow.problem.metric.norm,
         "wall_mass": sum(wall_mass(flow, state)) if flow.problem.trains_outer else 0.0,
@@ -203,7 +204,7 @@ def _along_a(flow: Flow, state: State) -> Array:
 def entropy(flow: Flow, state: State, read: Array | None = None) -> float:
     """int rho log rho dvol_g da (0 log 0 = 0). read : `columns`, where they are known"""
     sums = (columns(flow, state) if read is None else read)[1]
-    return float((sums * state.axis.weight * flow.cell_volume).sum())
+    return flow.integral(sums * state.axis.weight)
 
 
 def panels(rho: Array) -> Iterator[Array]:
@@ -218,4 +219,4 @@ def unresolved_mass(flow: Flow, state: State) -> float:
     """
     along_a = state.axis.cell_width is not None
     narrow = flow.kernels.narrow_columns(state.rho, NARROW, along_a=along_a)
-    return float((narrow * flow.cell_volume).sum() * state.axis.weight)
+    return flow.integral(narrow) * state.axis.weight

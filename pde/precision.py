@@ -21,12 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import Velocity
-from ..kernels.errors import Notice, NumericalFailure
+from ..kernels import Kernels, Velocity
+from ..kernels.errors import COMPILED, Notice, NumericalFailure
 from .config.text import size
 from .density.state import State
 from .diagnostics import panels
-from .geometry.axis import extended_density
 from .memory import beside
 from .rounding import MEASURED
 from .session import AnySession, Session
@@ -105,7 +104,8 @@ def measured(session: AnySession, steps: int = MEASURED) -> Precision | None:
         )
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Notice)  # the run itself will tell
+        # the run itself will tell, but for what is compiled here and once
+        warnings.filterwarnings("ignore", f"(?!{COMPILED} )", Notice)
         try:
             own = session.driver()
             own.walk(steps)
@@ -138,8 +138,8 @@ def _compared(own: Driver, led: tuple[_Led, float]) -> Precision:
     volume, weight = exact.flow.cell_volume, exact.state.axis.weight
     sizes = exact.flow.kernels.array(np.abs(exact.state.axis.values))
     off = mass = size = 0.0
-    pairs = zip(volume, *(panels(x) for x in _aligned(own.state, exact.state)), strict=True)
-    for cells, rho, wanted in pairs:
+    both = _aligned(exact.flow.kernels, own.state, exact.state)
+    for cells, rho, wanted in zip(volume, *map(panels, both), strict=True):
         off += weight * float((cells * np.abs(rho - wanted).sum(axis=-1)).sum())
         mass += weight * float((cells * wanted.sum(axis=-1)).sum())
     for cells, wanted in zip(volume, panels(exact.state.rho), strict=True):
@@ -156,14 +156,14 @@ def _compared(own: Driver, led: tuple[_Led, float]) -> Precision:
     )
 
 
-def _aligned(one: State, other: State) -> tuple[Array, Array]:
+def _aligned(kernels: Kernels, one: State, other: State) -> tuple[Array, Array]:
     """Both densities on the union of their axes of a."""
     if one.axis == other.axis:
         return one.rho, other.rho
     low = min(one.axis.first, other.axis.first)
     high = max(each.axis.first + each.axis.count for each in (one, other))
     made = [
-        extended_density(each.rho, each.axis.first - low, high - each.axis.first - each.axis.count)
+        kernels.regrid(each.rho, each.axis.first - low, high - each.axis.first - each.axis.count)
         for each in (one, other)
     ]
     return made[0], made[1]

@@ -160,7 +160,7 @@ class GridTangent:
             raised = flow.chart.raised(other_gradient, flow.centres)
             slope = np.einsum("...d,...d->...", gradient, raised)
             rate += self.rates.inner * self.moments[2] * slope
-        return float((rate * flow.cell_volume).sum())
+        return flow.integral(rate)
 
     def _parts(self, field: Array) -> tuple[Array, Array, Array]:
         """h (2d, n, .., n), gradient (.., d), and the slabs of the gradient on panel edges."""

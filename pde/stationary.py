@@ -28,7 +28,7 @@ from ..kernels.errors import InputError, NumericalFailure
 from .density.flow import Flow
 from .density.state import State
 from .diagnostics import entropy, wall_mass
-from .geometry.axis import CellAxis, extended_density
+from .geometry.axis import CellAxis
 from .stepping.control import norm
 
 Array = NDArray[np.float64]
@@ -101,7 +101,8 @@ def stationary_state(
             return found
         added = int(np.ceil(EXTENSION * axis.count))
         _refuse_large(flow, found.state, axis.count + 2 * added, tau)
-        state = State(extended_density(found.state.rho, added, added), axis.extended(added, added))
+        rho = flow.kernels.regrid(found.state.rho, added, added)
+        state = State(rho, axis.extended(added, added))
 
 
 def _refuse_large(flow: Flow, state: State, cells: float, tau: float) -> None:
@@ -132,7 +133,7 @@ def _found(flow: Flow, state: State, tau: float, iterations: int, residual: floa
     """The state with its energies."""
     moments = flow.moments(state)
     risk = flow.field(state, moments).risk
-    penalty = 0.5 * flow.problem.ridge * float((moments[2] * flow.cell_volume).sum())
+    penalty = 0.5 * flow.problem.ridge * flow.integral(moments[2])
     energy = risk + penalty + tau * entropy(flow, state)
     return Stationary(state, tau, risk, energy, iterations, residual)
 
@@ -145,7 +146,8 @@ def _iterated(flow: Flow, state: State, tau: float, tolerance: float, most: int)
         now = State(gibbs(flow, state, h, tau), state.axis)
         answer = flow.field(now).h
         miss = answer - h
-        residual = norm(miss, volume) / max(norm(answer, volume), 1e-300)
+        off, size = (norm(flow.kernels, field, volume) for field in (miss, answer))
+        residual = off / max(size, 1e-300)
         if residual <= tolerance:
             return _found(flow, now, tau, iteration, residual)
         step = _damping(step, miss - before, volume) * miss

@@ -1,5 +1,6 @@
 """bnflow.resume: what was given from Python is given again, files are found, ends only grow."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import bnflow
 from bnflow.kernels.errors import InputError, Notice
+from bnflow.kernels.registry import NumpyKernels
 
 SMALL: dict[str, Any] = {"solver": {"cells": 5, "a_cells": 10}, "time": {"end": 0.4}}
 pytestmark = pytest.mark.filterwarnings("ignore::bnflow.kernels.errors.Notice")
@@ -22,6 +24,28 @@ def test_a_finished_run_is_opened_and_one_with_a_later_end_goes_on(tmp_path: Pat
     assert (later.time[-1], later.status, later.config.time.end) == (0.5, "complete", 0.5)
     with pytest.raises(InputError, match=r"until = 0.3: .* 0.5; give a later time"):
         bnflow.resume(tmp_path / "run", until=0.3)
+
+
+def test_another_device_is_recorded_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on(card: str) -> None:
+        about = {"gpu": card, "nvrtc": "12.9"} if card else {}
+        monkeypatch.setattr(NumpyKernels, "about", lambda self: about)
+
+    on("Card 9")
+    first = bnflow.solve(SMALL, tmp_path / "run")
+    assert first.provenance["device"] == {"gpu": "Card 9", "nvrtc": "12.9"}
+    assert "numpy on Card 9, NVRTC 12.9, float64" in first.summary()
+    for card, end, told in (("Card 9", 0.5, 0), ("Card 10", 0.6, 1), ("", 0.7, 0), ("A", 0.8, 0)):
+        on(card)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            bnflow.resume(tmp_path / "run", until=end)
+        words = [str(each.message) for each in seen if " goes on on " in str(each.message)]
+        assert len(words) == told
+        if told:
+            assert "was on Card 9, NVRTC 12.9 and goes on on Card 10, NVRTC 12.9: " in words[0]
 
 
 def test_an_end_among_the_saved_times_of_a_longer_run_leaves_no_trace(tmp_path: Path) -> None:

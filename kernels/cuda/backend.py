@@ -30,11 +30,12 @@ from ..reference.roots import LEAST_PIVOT, pivots_suffice
 from . import line_sums, memory, overlaps, thermal, transport
 from .device import Device
 from .elementwise import Elementwise
-from .grid import SCHEMES, Shape, threads, warps
+from .grid import SCHEMES, Shape, lanes, threads, warps
 from .module import Module
 from .pairs import PairSums
 
 COMBINED = 8  # arrays, as in combination.cu
+SUMMED = 256  # entries of a block, as in totals.cu
 
 
 class CudaKernels:
@@ -210,6 +211,38 @@ class CudaKernels:
             out.size,
             out,
         )
+
+    def regrid(self, rho: Array, below: int, above: int) -> Array:
+        """(2d, n, .., n, n_a + below + above): the density with so many more cells of a."""
+        shape = Shape.of(rho)
+        after = shape.count + below + above
+        out: Array = self.device.xp.empty((*rho.shape[:-1], after), rho.dtype)
+        self.module("regrid", {"DIMENSION": 2}, rho.dtype.name)(
+            "regrid",
+            *lanes(shape.directions, after),
+            rho,
+            below,
+            shape.count,
+            after,
+            shape.directions,
+            out,
+        )
+        return out
+
+    def totals(self, values: Array, weights: Array | None = None) -> Array:
+        """(k,): sums of values (k, ..) with weights (..) or 1."""
+        module = self.module("totals", {"DIMENSION": 2}, "float64")
+        rows, weights = len(values), None if weights is None else self.device.array(weights)
+        sums = self.device.array(values).reshape(rows, -1)
+        while True:
+            count = sums.shape[1]
+            blocks = max(1, -(-count // SUMMED))
+            out = self.device.xp.empty((rows, blocks))
+            module("block_totals", *warps(rows * blocks), sums, weights, count, blocks, rows, out)
+            if blocks == 1:
+                total: Array = out.reshape(rows)
+                return total
+            sums, weights = out, None
 
     def lines_pay(self, dimension: int, points: int, rows: int) -> bool:
         """From so many points on; whatever the rows are, launches take most of the time before."""

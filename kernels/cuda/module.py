@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Notice
+from ..errors import COMPILED, Notice
 from .device import Device
 
 FAMILIES = {
@@ -40,6 +40,8 @@ FAMILIES = {
     "sums": ("common", "sums"),
     "elementwise": ("common", "remainders", "elementwise"),
     "combination": ("common", "combination"),
+    "regrid": ("common", "regrid"),
+    "totals": ("common", "totals"),
     "line_forward": ("common", "remainders", "nodes", "line_forward"),
     "line_backward": ("common", "remainders", "nodes", "bins", "line_backward"),
 }
@@ -132,7 +134,7 @@ class Module:
         function = self._module.get_function(kernel)
         if (took := time.perf_counter() - began) > SLOW:
             warnings.warn(
-                f"compiled the CUDA kernels of {self.family} in {took:.0f} s; CuPy keeps them",
+                f"{COMPILED} the CUDA kernels of {self.family} in {took:.0f} s; CuPy keeps them",
                 Notice,
                 stacklevel=2,
             )

@@ -152,6 +152,14 @@ class Flow:
         room = max(room, 0.5 * (high - low) / (a_cells - 1))  # half a cell, for atoms
         return low - room, high + room
 
+    def integral(self, values: Array) -> float:
+        """Over the directions, of one number a cell (2d, n, .., n)."""
+        return float(self.kernels.totals(values[None], self.cell_volume)[0])
+
+    def integrals(self, values: Array) -> list[float]:
+        """Of k numbers a cell, (k, 2d, n, .., n)."""
+        return [float(total) for total in self.kernels.totals(values, self.cell_volume)]
+
     def moments(self, state: State) -> Array:
         """(3, 2d, n, .., n): moments over a of orders 0, 1, 2, per unit volume."""
         return self.kernels.moments(state.rho, state.axis.values, state.axis.weight)
@@ -239,7 +247,7 @@ class Flow:
             self.sphere.connectivity,
             self.stencil,
         )
-        return float((density * self.cell_volume).sum() * state.axis.weight)
+        return self.integral(density) * state.axis.weight
 
     def advance(self, state: State, velocity: Velocity, dt: float) -> bool:
         """One step of the density under a frozen velocity; the clock is the driver's.
@@ -261,6 +269,7 @@ class Flow:
         """Arrays of a density's shape that steps write in, kept: none is made in a step."""
         count = _scratch(self.scheme, not self.problem.temperature.zero)
         if not self._kept or self._kept[0].shape != rho.shape:
+            self._kept.clear()  # those of a shorter axis, before the longer ones are made
             self._kept = [np.empty_like(rho) for _ in range(count)]
         return self._kept
 

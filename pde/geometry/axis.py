@@ -97,9 +97,3 @@ class ListAxis:
 
 
 OuterAxis = CellAxis | ListAxis
-
-
-def extended_density(rho: Array, below: int, above: int) -> Array:
-    """The same density on the extended axis: empty cells at both ends; nothing is interpolated."""
-    widths = [(0, 0)] * (rho.ndim - 1) + [(below, above)]
-    return np.pad(rho, widths)

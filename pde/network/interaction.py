@@ -101,6 +101,11 @@ class _Directions:
         along: Array = outer.ravel() @ self.centres.reshape(-1, self.centres.shape[-1])
         return along
 
+    def total(self, values: Array, weights: Array | None = None) -> Array:
+        """(): of values at the centres, or of rows."""
+        total: Array = self.kernels.totals(values[None], weights)[0]
+        return total
+
     def both(self, sums: Array, gradients: Array, parity: int) -> tuple[Array, Array]:
         """Sums and gradients of a function of that parity, at the stations and antipodes."""
         return (
@@ -162,8 +167,8 @@ class SampledInteraction:
 
     def _predict(self, outer: Array, whitened: Array, sums: list[PairSums]) -> Array:
         sigma, directions = self.activation, self.directions
-        mean_direction = directions.resultant(outer)
-        f: Array = sigma.linear * (whitened @ mean_direction) + sigma.constant * outer.sum()
+        f: Array = sigma.linear * (whitened @ directions.resultant(outer))
+        f = f + sigma.constant * directions.total(outer)
         for part, pairs in zip(sigma.parts, sums, strict=True):
             f = f + pairs.forward(part.weight * directions.stations.fold(outer, part.parity))
         return f
@@ -171,8 +176,11 @@ class SampledInteraction:
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
         f, targets = self._predict_rows(outer), self.targets
-        risk = float(self.loss.value(f, targets).mean())
+        risk = self._mean(self.loss.value(f, targets))
         return self._pulled(risk, self.loss.slope(f, targets) / len(f))
+
+    def _mean(self, losses: Array) -> float:
+        return float(self.directions.total(losses)) / len(losses)
 
     def linear(self, outer: Array) -> Linear:
         """The derivative of `respond` at outer weights; the risk is left 0."""
@@ -184,7 +192,7 @@ class SampledInteraction:
         """The field of residuals over the number of rows."""
         sigma, directions = self.activation, self.directions
         pull = residual @ self.inputs
-        h = sigma.linear * (directions.v @ pull) + sigma.constant * residual.sum()
+        h = sigma.linear * (directions.v @ pull) + sigma.constant * directions.total(residual)
         gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
         for part, pairs in zip(sigma.parts, self.sums, strict=True):
             sums, slopes = pairs.backward(part.weight * residual)
@@ -196,7 +204,7 @@ class SampledInteraction:
         """(m,), (m, d): h and its ambient gradient at any whitened v (m, d), all of the host."""
         sigma, inputs, v = self.activation, self.inputs, self.kernels.array(v)
         pull = source @ inputs
-        h = sigma.linear * (v @ pull) + sigma.constant * source.sum()
+        h = sigma.linear * (v @ pull) + sigma.constant * self.directions.total(source)
         gradient = np.broadcast_to(sigma.linear * pull, v.shape)
         for part in sigma.parts:
             sums, slopes = self.kernels.pair_backward(
@@ -210,7 +218,7 @@ class SampledInteraction:
         if not len(self.test_inputs):
             return float("nan")
         f = self.predict(outer, self.test_inputs)
-        return float(self.loss.value(f, self.test_targets).mean())
+        return self._mean(self.loss.value(f, self.test_targets))
 
 
 class PopulationInteraction:
@@ -256,7 +264,7 @@ class PopulationInteraction:
         h, gradient = self._overlaps(outer)
         h, gradient = h - self.correlation, gradient - self.correlation_gradient
         response = self.directions.response(0.0, h, gradient, outer)
-        power = float((outer * (response.h - self.centre_correlation)).sum())
+        power = float(self.directions.total(outer, response.h - self.centre_correlation))
         return replace(response, risk=0.5 * (power + self.target_moment))
 
     def linear(self, outer: Array) -> Linear:
@@ -267,7 +275,7 @@ class PopulationInteraction:
         """K c and its gradient in v, at all stations."""
         sigma, directions = self.activation, self.directions
         pull = sigma.linear**2 * directions.resultant(outer)
-        h = directions.v @ pull + sigma.constant**2 * outer.sum()
+        h = directions.v @ pull + sigma.constant**2 * directions.total(outer)
         gradient = np.broadcast_to(pull, directions.v.shape)
         for sums in self.sums:
             folded = directions.stations.fold(outer, sums.parity)

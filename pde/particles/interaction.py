@@ -111,18 +111,22 @@ class RowInteraction:
     def predict(self, points: Array, outer: Array, inputs: Array) -> Array:
         """(rows,): f of one replica, points (neurons, d), outer (neurons,)."""
         sigma = self.activation
-        f: Array = sigma.linear * (inputs @ (outer @ points)) + sigma.constant * outer.sum()
+        f: Array = sigma.linear * (inputs @ (outer @ points)) + sigma.constant * self._total(outer)
         for part in sigma.parts:
             sums = self.kernels.pair_forward(part.remainder, sigma.gain * points, inputs, outer)
             f = f + part.weight * sums
         return f
+
+    def _total(self, values: Array) -> Array:
+        total: Array = self.kernels.totals(values[None])[0]
+        return total
 
     def respond(self, points: Array, outer: Array) -> Response:
         """Risk, field and gradient."""
         risk, h, gradient = (np.empty_like(x) for x in (outer[:, 0], outer, points))
         for k, (p, c) in enumerate(zip(points, outer, strict=True)):
             f = self.predict(p, c, self.rows.inputs)
-            risk[k] = self.loss.value(f, self.rows.targets).mean()
+            risk[k] = self._total(self.loss.value(f, self.rows.targets)) / len(f)
             residual = self.loss.slope(f, self.rows.targets) / len(f)
             h[k], gradient[k] = self._pull(p, residual)
         return Response(risk, h, gradient)
@@ -155,7 +159,7 @@ class RowInteraction:
         """(neurons,) and (neurons, d): E[residual sigma(p.x)] and its gradient in p."""
         sigma, inputs = self.activation, self.rows.inputs
         mean = residual @ inputs
-        h = sigma.linear * (points @ mean) + sigma.constant * residual.sum()
+        h = sigma.linear * (points @ mean) + sigma.constant * self._total(residual)
         gradient = np.broadcast_to(sigma.linear * mean, points.shape)
         for part in sigma.parts:
             sums, slopes = self.kernels.pair_backward(
@@ -171,7 +175,7 @@ class RowInteraction:
         risk = np.empty_like(outer[:, 0])
         for k, (p, c) in enumerate(zip(points, outer, strict=True)):
             f = self.predict(p, c, self.test.inputs)
-            risk[k] = self.loss.value(f, self.test.targets).mean()
+            risk[k] = self._total(self.loss.value(f, self.test.targets)) / len(f)
         return risk
 
 

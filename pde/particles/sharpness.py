@@ -36,7 +36,7 @@ class NeuronTangent:
 
     def __init__(self, flow: NeuronFlow, state: NeuronState) -> None:
         self.problem, self.mass, self.a = flow.problem, state.mass, state.a[0]
-        self.array = flow.kernels.array
+        self.array, self.totals = flow.kernels.array, flow.kernels.totals
         self.v = flow.chart.points(state.x)[0]
         self.scale, points = np.ones_like(self.a), self.v
         if state.affine is not None:
@@ -75,7 +75,7 @@ class NeuronTangent:
 
     def pairing(self, load: Array, field: Array) -> float:
         """E[l'' f f'] of two loads, the second by its field."""
-        return float((load * field).sum())
+        return float(self.totals(load[None], field)[0])
 
     def form(self, one: Array, other: Array) -> float:
         """<one, W other>."""

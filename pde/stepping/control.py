@@ -21,11 +21,13 @@ step would make the next extrapolation's weight dt/(2 dt_before) explode.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...kernels import Kernels
 from ..rounding import ROUNDING
 
 Array = NDArray[np.float64]
@@ -104,11 +106,12 @@ def spread(dt: float, remaining: float) -> tuple[float, bool]:
     return (remaining / 2, False) if dt > remaining / 2 else (dt, False)
 
 
-def norm(h: Array, volume: Array) -> float:
+def norm(kernels: Kernels, h: Array, volume: Array) -> float:
     """2-norm over the sphere."""
-    return float(np.sqrt((volume * h * h).sum()))
+    return math.sqrt(kernels.totals((volume * h)[None], h)[0])
 
 
-def miss(h: Array, predicted: Array, volume: Array, peak: float) -> float:
+def miss(kernels: Kernels, h: Array, predicted: Array, volume: Array, peak: float) -> float:
     """Relative distance of the field from its prediction."""
-    return norm(h - predicted, volume) / max(norm(h, volume), FLOOR * peak, 1e-300)
+    off, size = (norm(kernels, field, volume) for field in (h - predicted, h))
+    return off / max(size, FLOOR * peak, 1e-300)

@@ -30,7 +30,7 @@ from ..density.potential import potential_range
 from ..density.state import Memory, State
 from ..diagnostics import audit, columns, entropy, free_energy, sign_flux, slopes, wall_mass
 from ..frame import Frame
-from ..geometry.axis import CellAxis, extended_density
+from ..geometry.axis import CellAxis
 from ..sharpness import sharpness
 from .control import StepControl, miss, norm, spread
 from .loop import Loop, Report
@@ -92,7 +92,7 @@ class Driver(Loop):
 
     def _begin(self) -> None:
         self.state.start_energy = self.energy
-        self.state.peak_field = norm(self.field.h, self.flow.volume)
+        self.state.peak_field = self._norm()
 
     def _observe(self) -> None:
         self.moments = self.flow.moments(self.state)
@@ -134,7 +134,7 @@ class Driver(Loop):
         state.sign_changed += 0.5 * dt * (flux + self.sign_flux)
         warmed = self.temperature.at(state.time) - self.temperature.at(start)
         state.start_energy += 0.5 * warmed * (disorder + self._entropy)
-        state.peak_field = max(state.peak_field, norm(self.field.h, flow.volume))
+        state.peak_field = max(state.peak_field, self._norm())
         self._record(dt)
 
     def _advanced(self, velocity: Velocity, dt: float) -> bool:
@@ -222,19 +222,24 @@ class Driver(Loop):
     def _accurate_step(self, memory: Memory) -> float:
         if memory.h_predicted is None:
             return memory.dt
-        off = miss(self.field.h, memory.h_predicted, self.flow.volume, self.state.peak_field)
-        return self.control.accurate(memory.dt, off)
+        return self.control.accurate(memory.dt, self._miss(self.field.h, memory.h_predicted))
+
+    def _norm(self) -> float:
+        return norm(self.flow.kernels, self.field.h, self.flow.volume)
+
+    def _miss(self, h: Array, predicted: Array) -> float:
+        return miss(self.flow.kernels, h, predicted, self.flow.volume, self.state.peak_field)
 
     def _first_proposal(self, remaining: float, most: float) -> tuple[float, bool, Velocity]:
         """The first step: its midpoint's field is computed, and must not be too far."""
-        flow, field = self.flow, self.field
+        field = self.field
         now = self._heated(field.velocity, field.h, 0.0)
         dt = min(self._stable_step(), self._limit(now), remaining, most)
         dt, hit = spread(dt, remaining)
         allowed = self.control.first_change()
         for _ in range(FIRST_TRIES):
             middle, velocity = self._computed(dt)
-            change = 2 * miss(middle.h, field.h, flow.volume, self.state.peak_field)
+            change = 2 * self._miss(middle.h, field.h)
             limit = self._limit(velocity)
             if change <= allowed and dt <= limit:
                 break
@@ -253,7 +258,7 @@ class Driver(Loop):
             if below or above:
                 self._refuse_growth(below + above)
                 state.axis = state.axis.extended(below, above)
-                state.rho = extended_density(state.rho, below, above)
+                state.rho = self.flow.kernels.regrid(state.rho, below, above)
         elif low + high > WALL_STOP:
             raise NumericalFailure(
                 f"mass {low + high:.1e} has reached the walls of solver.a_range at t = "

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,6 +56,18 @@ def test_doctor_of_this_machine(
         word in text
         for word in ("bnflow", "numpy", "h5py", "cuda backend: CuPy finds no GPU", "BLAS")
     )
+
+
+def test_doctor_of_a_machine_with_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = {"gpu": "Card 9", "gpu_bytes": str(80 << 30), "cuda": "12.9", "cuda_of_driver": "13.1"}
+    about |= {"nvrtc": "12.8", "cupy": "14.2.0"}
+    monkeypatch.setattr("bnflow.kernels.probe_cuda", lambda: (True, "Card 9"))
+    chosen = SimpleNamespace(about=lambda: about)
+    monkeypatch.setattr("bnflow.kernels.select", lambda backend: chosen)
+    wanted = "Card 9, 80 GiB, CUDA 12.9 (the driver's 13.1), NVRTC 12.8, CuPy 14.2.0"
+    assert f"cuda backend: {wanted}\n" in out(["doctor"], capsys)
 
 
 def test_doctor_of_a_config_and_of_a_run(

@@ -65,5 +65,8 @@ def test_collected_provenance_is_json_and_complete() -> None:
     made = json.loads(json.dumps(collect(seed=7, backend="numpy", dtype="float64")))
     assert made["seed"] == 7
     assert made["started"].endswith("+00:00")
+    assert made["device"] is None
+    gpu = {"gpu": "Card 9", "nvrtc": "12.9"}
+    assert collect(7, "cuda", "float64", gpu)["device"] == gpu
     for name in ("bnflow", "python", "numpy", "scipy", "h5py", "hdf5", "platform", "host", "blas"):
         assert made[name]

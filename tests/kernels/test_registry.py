@@ -41,7 +41,27 @@ def test_what_a_step_frees_is_there_for_the_next_without_page_faults() -> None:
     assert int(done.stdout) < 100  # 64 pages a block
 
 
-def fake_cupy(count: Any, version: str = "14.2.0") -> Any:
+class Cuda(SimpleNamespace):
+    """`cupy.cuda`, whose libraries are loaded when they are asked for."""
+
+    def __init__(self, runtime: Any, lacks: tuple[str, ...]) -> None:
+        super().__init__(runtime=runtime, nvrtc=SimpleNamespace(getVersion=self._nvrtc))
+        self.lacks = lacks
+
+    def _nvrtc(self) -> tuple[int, int]:
+        if "nvrtc" in self.lacks:
+            raise RuntimeError("no file libnvrtc.so.12")
+        return 12, 9
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.lacks:
+            raise ImportError(f"no file lib{name}.so.12")
+        if name in ("cublas", "cufft", "cusolver"):
+            return SimpleNamespace()
+        raise AttributeError(name)
+
+
+def fake_cupy(count: Any, version: str = "14.2.0", lacks: tuple[str, ...] = ()) -> Any:
     def devices() -> Any:
         if isinstance(count, Exception):
             raise count
@@ -50,7 +70,7 @@ def fake_cupy(count: Any, version: str = "14.2.0") -> Any:
     runtime = SimpleNamespace(
         getDeviceCount=devices, getDeviceProperties=lambda i: {"name": b"Card 9"}
     )
-    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime), __version__=version)
+    return SimpleNamespace(cuda=Cuda(runtime, lacks), __version__=version)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +80,12 @@ def fake_cupy(count: Any, version: str = "14.2.0") -> Any:
         (fake_cupy(RuntimeError("driver")), False, "no usable GPU (RuntimeError)"),
         (fake_cupy(0), False, "finds no GPU"),
         (fake_cupy(1, "13.6.0"), False, "CuPy 13.6.0 is too old: pip install -U bnflow[gpu12]"),
+        (fake_cupy(1, lacks=("nvrtc",)), False, "CuPy finds no NVRTC: pip install bnflow[gpu12]"),
+        (
+            fake_cupy(1, lacks=("cublas", "cusolver")),
+            False,
+            "CuPy finds no cuBLAS, no cuSOLVER: pip install bnflow[gpu12], or gpu13 for CUDA 13",
+        ),
     ],
 )
 def test_a_gpu_that_is_asked_for_is_an_error_of_one_line_that_says_why(

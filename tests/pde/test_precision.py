@@ -91,6 +91,23 @@ def test_more_than_rounding_is_told(session: Make, monkeypatch: pytest.MonkeyPat
     assert found.density == pytest.approx(8 * 1.5e-5, rel=0.01)  # half of the first stage counts
 
 
+def test_what_is_compiled_there_is_told_and_nothing_else(
+    session: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run compiles nothing twice, so what the first steps take long for is told there."""
+    whole = NumpyKernels.transport
+
+    def telling(*rest: Any) -> None:
+        warnings.warn("compiled the kernels in 4 s", Notice, stacklevel=2)
+        warnings.warn("the run will tell", Notice, stacklevel=2)
+        whole(*rest)
+
+    monkeypatch.setattr(NumpyKernels, "transport", staticmethod(telling))
+    with pytest.warns(Notice) as told:
+        distance(session(run__dtype="float32"))
+    assert {str(each.message) for each in told} == {"compiled the kernels in 4 s"}
+
+
 def test_what_there_is_no_room_for_is_told(session: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     made = session(run__dtype="float32")
     room = made.memory.total
@@ -100,11 +117,12 @@ def test_what_there_is_no_room_for_is_told(session: Make, monkeypatch: pytest.Mo
 
 
 def test_axes_that_grew_apart_are_compared_where_they_are(session: Make) -> None:
-    state = session().initial_state()
+    made = session()
+    state = made.initial_state()
     assert isinstance(state.axis, CellAxis)
     rho = np.pad(state.rho, [(0, 0), (0, 0), (2, 1)])
     grown = replace(state, axis=state.axis.extended(2, 1), rho=rho)
-    one, other = _aligned(state, grown)
+    one, other = _aligned(made.flow.kernels, state, grown)
     assert (one == other).all()
     assert one.shape == grown.rho.shape
 

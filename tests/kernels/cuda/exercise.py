@@ -74,6 +74,9 @@ def cases() -> Iterator[Case]:
     for d, n, count in ((2, 5, 33), (3, 4, 97), (4, 4, 5)):  # columns longer than a warp, and not
         yield Case(f"audits d={d}", partial(audits, d=d, n=n, count=count))
     yield Case("combination", combination)
+    whole = sibling("exercise_wholes")
+    yield Case("regrid", whole.regrid)
+    yield Case("totals", whole.totals)
     schemes: tuple[Scheme, ...] = ("upwind", "muscl", "weno")
     for scheme in schemes:
         for d, sizes in TILES.items():

@@ -6,6 +6,7 @@
     return shim::launch(&__VA_ARGS__, g, b, s, a, z, n, o);                                        \
   }
 extern "C" const char *shim_error() { return shim::err; }
+extern "C" void shim_last(long blocks) { shim::last_blocks = blocks; }
 extern "C" long shim_switches() { return shim::nswitch; }
 #define threadIdx (shim::cur->tid)
 #define blockIdx (shim::bidx)
@@ -89,6 +90,7 @@ static inline float __fmul_rn(float a, float b) {
   volatile float r = a * b;
   return r;
 }
+static inline double __dmul_rn(double a, double b) { return a * b; }  // -ffp-contract=off
 static inline float __fmaf_rd(float a, float b, float c) {  // rounded down
   const double p = (double)a * b, s = p + c, e = (p - (s - (s - p))) + (c - (s - p));  // p, s + e exact
   const float r = (float)s;

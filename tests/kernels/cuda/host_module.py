@@ -36,6 +36,7 @@ class HostModule:
     """The kernels of a source.
 
     folder : of compiled libraries; sanitize : of g++ -fsanitize; edit : of the source, before
+    last : by a kernel's name, how many of the blocks of a launch run, from the end; 0 is all
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class HostModule:
         optimise: str = "-O1",
         order: int = 0,
         edit: Callable[[str], str] = str,
+        last: Callable[[str], int] = lambda _: 0,
     ) -> None:
-        self.order, code = order, edit(code)
+        self.order, self.last, code = order, last, edit(code)
         self.kernels = [name for name, _ in KERNEL.findall(code)]
         exports = "".join(f"\nSHIM_EXPORT(shim_{name}, {name})" for name in self.kernels)
         defined = [option for option in options if option.startswith("-D")]
@@ -84,6 +86,7 @@ class HostModule:
             sizes = (ctypes.c_int * max(1, len(packed)))(*(x.nbytes for x in packed))
             shape = [(ctypes.c_int * 3)(*(*extent, 1, 1)[:3]) for extent in (grid, block)]
             memory = ctypes.c_size_t(shared_mem)
+            self.library.shim_last(ctypes.c_long(self.last(name)))
             if entry(*shape, memory, places, sizes, len(packed), self.order):
                 raise RuntimeError(f"{name}: {self.library.shim_error().decode()}")
 

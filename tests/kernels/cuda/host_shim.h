@@ -93,6 +93,7 @@ SHIM_VEC(double, double) SHIM_VEC(int, int) SHIM_VEC(unsigned, uint) namespace s
   static int alive_n;
   static char err[256];
   static size_t stksz = 128 << 10;
+  static long last_blocks;  // so many of a launch run, from the end; 0: all
   static long nswitch;
   static void *main_sp, *main_fake, *main_tsan;
   static const void *main_bot;
@@ -335,8 +336,9 @@ SHIM_VEC(double, double) SHIM_VEC(int, int) SHIM_VEC(unsigned, uint) namespace s
     main_tsan = __tsan_get_current_fiber();
 #endif
     long nb = (long)g[0] * g[1] * g[2];
-    for (long q = 0; q < nb; q++) {
-      long i = order == 1 ? nb - 1 - q : q;
+    const long from = last_blocks && last_blocks < nb ? nb - last_blocks : 0;
+    for (long q = from; q < nb; q++) {
+      long i = order == 1 ? nb - 1 - (q - from) : q;
       bidx = {unsigned(i % g[0]), unsigned(i / g[0] % g[1]), unsigned(i / ((long)g[0] * g[1]))};
       if (run_block(n, order)) {
         for (auto &f : fib) free(f.stk);

@@ -68,9 +68,11 @@ class Hot:
 
 def instances() -> Iterator[Instance]:
     """All that a user can reach in up to five dimensions, and d = 8."""
+    yield Instance.of("totals", "float64", DIMENSION=2)
     for real, width in (("float32", 4), ("float64", 2)):
         yield Instance.of("sums", real, DIMENSION=2)
         yield Instance.of("combination", real, DIMENSION=2)
+        yield Instance.of("regrid", real, DIMENSION=2)
         double = real == "float64"  # overlaps are in double always
         codes = [code for name, code in REMAINDERS.items() if double or name != "overlap"]
         for d in (2, 3, 4, 5, 8):
@@ -128,6 +130,8 @@ def one_a_family() -> list[Instance]:
         Instance.of("heat", "float64", DIMENSION=3),
         Instance.of("audits", "float32", DIMENSION=3),
         Instance.of("combination", "float32", DIMENSION=2),
+        Instance.of("regrid", "float32", DIMENSION=2),
+        Instance.of("totals", "float64", DIMENSION=2),
         Instance.of("pairs", "float32", DIMENSION=3, REMAINDER=REMAINDERS["abs"]),
         Instance.of("pairs", "float64", DIMENSION=3, REMAINDER=REMAINDERS["overlap"]),
         Instance.of("tiles", "float64", DIMENSION=2, REMAINDER=REMAINDERS["tanh"]),

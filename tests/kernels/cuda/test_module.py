@@ -1,6 +1,7 @@
 """Compilation and launches: every argument is checked against the declaration in the source."""
 
 import re
+import warnings
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -9,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bnflow.kernels.cuda import CudaKernels, Device
+from bnflow.kernels.cuda import CudaKernels, Device, module
 from bnflow.kernels.cuda.device import KEPT
 from bnflow.kernels.cuda.grid import Shape
 from bnflow.kernels.cuda.module import FAMILIES, UNASKED, Module, declarations, source
 from bnflow.kernels.cuda.pairs import REMAINDERS, parts
 from bnflow.kernels.cuda.transport import abreast, march, packed, together
-from bnflow.kernels.errors import InputError
+from bnflow.kernels.errors import COMPILED, InputError, Notice
 from bnflow.kernels.reference.activations import symmetrised
 
 OnHost = Callable[..., CudaKernels]
@@ -82,6 +83,17 @@ def test_much_shared_memory_is_asked_for_before_the_launch() -> None:
     for shared in (0, UNASKED, UNASKED + 1):
         module("finish_forward", (1,), (32,), *SUM, shared=shared)
     assert launched == [(0, 0), (0, UNASKED), (UNASKED + 1, UNASKED + 1)]
+
+
+def test_a_compilation_that_takes_long_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLOW", 0.0)
+    raw = SimpleNamespace(get_function=lambda name: lambda *words, **more: None)
+    made = Module(Device(np, lambda **_: raw, lambda: 0), "sums", "float64", {"DIMENSION": 2})
+    with pytest.warns(Notice, match=f"^{COMPILED} the CUDA kernels of sums in 0 s"):
+        made("finish_forward", (1,), (32,), *SUM)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made("finish_forward", (1,), (32,), *SUM)
 
 
 def test_the_host_compiler_checks_sizes_as_no_driver_does(host_module: Any) -> None:

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 
 from bnflow.kernels import Velocity
-from bnflow.kernels.cuda import CudaKernels, transport
+from bnflow.kernels.cuda import CudaKernels, grid, transport
 
 PROGRAM = Path(__file__).with_name("exercise.py")
 QUICK = [
     ("directions d=3", "float64"),
     ("audits d=3", "float32"),
     ("combination", "float32"),
+    ("regrid", "float32"),
+    ("totals", "float64"),
     ("transport muscl d=2 4x33", "float32"),
     ("transport muscl d=3 5x7", "float64"),
     ("transport muscl d=3 6x12", "float32"),
@@ -73,6 +75,16 @@ def test_a_stage_does_not_depend_on_how_the_grid_is_cut(
         found.append(out)
     assert np.array_equal(found[0], found[1])
     assert np.array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("order", [0, 1, 7])
+def test_totals_do_not_depend_on_blocks_or_on_the_order_of_threads(
+    order: int, exercise: Any, on_host: OnHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the warps of a block, every bit is that of one stated order."""
+    for threads in (32, 128, 512):
+        monkeypatch.setattr(grid, "THREADS", threads)
+        assert named(exercise, "totals").check(on_host("float64", order=order)) <= 1
 
 
 @pytest.mark.slow

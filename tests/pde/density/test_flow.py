@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -139,3 +140,19 @@ def test_advance_is_the_average_of_two_euler_steps(session: Make) -> None:
     assert twice.time == 0.02
     flow.advance(state, velocity, 0.01)
     np.testing.assert_allclose(state.rho, 0.5 * (start + twice.rho), rtol=0, atol=1e-15)
+
+
+def test_scratch_of_a_shorter_axis_goes_before_that_of_a_longer_one_comes(
+    session: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = session(training__temperature=0.1)
+    flow, rho = made.flow, made.initial_state().rho
+    held = [ref(each) for each in flow.scratch(rho)]
+    longer, whole = flow.kernels.regrid(rho, 2, 3), np.empty_like
+
+    def counted(like: np.ndarray) -> np.ndarray:
+        assert [each() for each in held] == [None] * 3
+        return whole(like)
+
+    monkeypatch.setattr(np, "empty_like", counted)
+    assert [each.shape for each in flow.scratch(longer)] == [longer.shape] * 3
