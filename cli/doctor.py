@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import __version__
 from . import DONE, UNVERIFIED
+from .parser import Misuse, add_overrides
 
 _LIBRARIES = ("numpy", "scipy", "h5py", "matplotlib", "pydantic")
 
@@ -18,18 +19,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "subject", nargs="?", metavar="CONFIG|DIR", help="a config, or a run [this machine]"
     )
+    add_overrides(parser, "change keys of CONFIG, as bnflow run does; give CONFIG before this")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; exit code 5 where a stored run has something wrong."""
     subject = arguments.subject
-    if subject is not None and _is_stored(Path(subject)):
+    stored = subject is not None and _is_stored(Path(subject))
+    if arguments.overrides and (stored or subject is None):
+        raise Misuse("--set changes keys of a config: give CONFIG before it")
+    if stored:
         from .. import api
 
         findings = api.health(subject)
         print("\n".join(map(str, findings)))
         return UNVERIFIED if any(finding.bad for finding in findings) else DONE
-    print("\n".join(_machine() if subject is None else _plan(subject)))
+    print("\n".join(_machine() if subject is None else _plan(subject, arguments.overrides)))
     return DONE
 
 
@@ -38,11 +43,11 @@ def _is_stored(path: Path) -> bool:
     return path.is_dir() or (path.is_file() and path.open("rb").read(4) == b"\x89HDF")
 
 
-def _plan(subject: str) -> list[str]:
+def _plan(subject: str, overrides: list[str]) -> list[str]:
     from .. import api
     from ..pde.config import load_config
 
-    return list(api.plan(load_config(subject)).lines())
+    return list(api.plan(load_config(subject, overrides)).lines())
 
 
 def _machine() -> list[str]:

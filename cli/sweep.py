@@ -29,7 +29,8 @@ In a config, or with --grid, --zip and --seeds instead:
   seeds = 8                                                                  # run.seed counted up
 
 In a folder there are DIR/sweep.json and DIR/runs/NAME, runs like others. The same command, or
-bnflow sweep DIR, goes on with what is not complete; several may at once.
+bnflow sweep DIR, goes on with what is not complete; several may at once. With a later time.end, or
+bnflow sweep DIR --until T, its runs go on to that.
 
 Job arrays: bnflow sweep c.toml --out DIR --index "$SLURM_ARRAY_TASK_ID"   (or I/M: every M-th)
 """
@@ -59,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="stop all, resumably and with exit code 3, after so many minutes",
     )
+    parser.add_argument(
+        "--until", metavar="T", type=float, help="with DIR: a later time.end for every point"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, no table")
 
 
@@ -81,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     source, out = (folder, None) if config is None else (config, folder)
     rest: dict[str, Any] = {"jobs": arguments.jobs, "index": index}
-    rest["max_minutes"] = arguments.max_minutes
+    rest.update(max_minutes=arguments.max_minutes, until=arguments.until)
     try:
         with termination_as_interrupt():
             found = api.sweep(source, out, progress=shown, report=report, **rest)

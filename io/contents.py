@@ -59,7 +59,8 @@ class Constant(NamedTuple):
 class Variable:
     """A field over the saved times. dims, shape : after the time.
 
-    at : its values at a saved time; stored : whether it has any there, see the table [output]
+    at : its values at a saved time, in 64 bits; stored : whether it has any there, see the table
+    [output]; kind : of its numbers on the disk, which a density has from its run
     """
 
     name: str
@@ -68,6 +69,7 @@ class Variable:
     quantity: Quantity
     at: Callable[[float], Array]
     stored: Callable[[float], bool]
+    kind: str = "float64"
 
     def row(self, t: float) -> Array:
         """Its values, NaN where it is not stored."""
@@ -141,7 +143,9 @@ def fields(run: Run, quantity: str) -> list[Variable]:
         "marginal": (cells, shape, run.marginal),
         "outer_weights": (("a",), (count,), run.outer_weights),
     }[quantity]
-    return [Variable(name, dims, lengths, quantity_of(name, "field"), at, _stored(run, name))]
+    kind = str(run.provenance.get("dtype", "float64")) if quantity == "density" else "float64"
+    stored = _stored(run, name)
+    return [Variable(name, dims, lengths, quantity_of(name, "field"), at, stored, kind)]
 
 
 def _stored(run: Run, name: str) -> Callable[[float], bool]:

@@ -22,7 +22,7 @@ from .halt import Halt
 from .provenance import collect
 from .run import Run
 from .selection import Selection
-from .store import Store
+from .store import Store, refuse_unusable
 from .writer import Writer
 
 Callback = Callable[[Frame], object]
@@ -114,6 +114,7 @@ class Job:
                 raise
             driver.recall(store.interim_log)
             return store, driver, -1 if restart is None else driver.state.step
+        refuse_unusable(out)  # before the minutes that measuring may take
         provenance = self._measured()
         driver = self.session.driver(report=self._tell)
         layout = self._layout(driver)

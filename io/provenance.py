@@ -6,6 +6,7 @@ when the store is closed, in seconds, summed over resumed sessions.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sys
@@ -68,6 +69,16 @@ def tell_other_device(made: Mapping[str, Any], about: Mapping[str, str]) -> None
             Notice,
             stacklevel=4,
         )
+
+
+def code_digest(*folders: str, root: Path | None = None) -> str:
+    """sha256 of the Python source in folders of the package, or of `root`, names included."""
+    root = root or Path(str(sys.modules[PACKAGE].__file__)).parent
+    total = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in (root / folder).rglob("*.py")):
+        source = path.read_bytes()
+        total.update(f"{path.relative_to(root).as_posix()} {len(source)}\n".encode() + source)
+    return total.hexdigest()
 
 
 def git_commit(root: Path) -> str | None:

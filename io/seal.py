@@ -47,14 +47,14 @@ def seal_of(image: bytes) -> bytes:
     return told + CHECK.pack(zlib.crc32(told, zlib.crc32(image))) + MARK
 
 
-def check_seal(path: Path) -> None:
-    """Raise `OSError` where a file has a seal, and is not what was sealed."""
+def check_seal(path: Path) -> bool:
+    """Whether a file has a seal; raises `OSError` where it has, and is not what was sealed."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         whole = os.fstat(descriptor).st_size
         tail = os.pread(descriptor, TAIL, max(whole - TAIL, 0))
         if len(tail) < TAIL or not tail.endswith(MARK):
-            return
+            return False
         count, size = COUNTS.unpack_from(tail)
         if size + count * GAP.size + TAIL != whole:
             raise OSError("its seal is damaged")
@@ -63,6 +63,7 @@ def check_seal(path: Path) -> None:
         (expected,) = CHECK.unpack_from(tail, COUNTS.size)
         if _checksum(descriptor, size, gaps, told) != expected:
             raise OSError("its bytes do not match their checksum")
+        return True
     finally:
         os.close(descriptor)
 

@@ -2,7 +2,7 @@
 
     run/trajectory.h5           the view (see `view`), what users open
     run/snap/000000030.h5       one immutable file per saved time (see `snapshot`)
-    run/restart/000000030.h5    the solver's state at the newest K = 2 saved times
+    run/restart/000000030.h5    the solver's state at the newest two saved times
     run/lock                    one writer at a time (see `lock`)
 
 A frame is written in the order snapshot, restart, view; only then is the oldest restart removed. So
@@ -22,6 +22,7 @@ file is left and every older file is as it was, so that the run can go on when t
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -35,21 +36,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.errors import InputError
-from ..pde.frame import AnyLayout, Array, Frame
+from ..pde.frame import KEPT_STATES, AnyLayout, Array, Frame
 from .header import Header
-from .lock import Lock
+from .lock import Lock, is_held
 from .mould import Mould
 from .recovery import recovered, restarts
 from .safefile import sweep_temporaries, sync_folder
 from .selection import Selection
 from .snapshot import file_name, read_restart, write_restart, write_snapshot
-from .trajectory import Record, Trajectory, check_finite, current, table
+from .trajectory import Record, Trajectory, check_finite, table
 from .view import RESTARTS, SNAPSHOTS, VIEW, is_run, write_view
 
 Status = Literal["running", "stopped", "complete", "failed"]
-__all__ = ["KEPT_RESTARTS", "Status", "Store", "is_run"]
+__all__ = ["Status", "Store", "is_run"]
 
-KEPT_RESTARTS = 2
 VIEW_SHARE = 100.0  # the view is rewritten at most every 100 times its own cost
 
 
@@ -155,12 +155,13 @@ class Store:
         if frame.restart:
             restart = self.path / RESTARTS / name
             write_restart(restart, frame.restart, entry.digest, self._restarts)
-        self._records = [*current([*self._records, entry])]
+        del self._records[len(self._records) - len(replaced) :]
+        self._records.append(entry)
         self._replaced += [file_name(gone.step) for gone in replaced]
         if time.monotonic() - self._view_time >= VIEW_SHARE * self._view_cost:
             self._rewrite_view()
         states = [path for path in restarts(self.path) if path.name not in self._replaced]
-        for old in states[:-KEPT_RESTARTS]:
+        for old in states[:-KEPT_STATES]:
             old.unlink(missing_ok=True)
 
     def close(self, status: Status) -> None:
@@ -243,18 +244,35 @@ class Store:
         self._view_cost = self._view_time - start
 
 
+def refuse_unusable(folder: Path) -> None:
+    """Raise InputError where no new run can be written; nothing is made.
+
+    For what comes before a run and takes long: `Store.create` looks again.
+    """
+    _refuse_taken(folder)
+    if is_held(folder):
+        raise InputError(f"another process is writing in {folder}: choose another")
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write in {there}: choose another folder")
+
+
 def _claim(folder: Path) -> Lock:
     """The folder, made if need be, and its lock; nothing is made beside a stranger's files."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: give --out a folder that is new or empty")
-    if folder.is_dir():
-        _refuse_occupied(folder)
+    _refuse_taken(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
     except OSError as error:
         raise InputError(f"cannot write in {folder} ({error.strerror}): choose another") from None
     return Lock(folder)
+
+
+def _refuse_taken(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: give --out a folder that is new or empty")
+    if folder.is_dir():
+        _refuse_occupied(folder)
 
 
 def _refuse_occupied(folder: Path) -> None:

@@ -6,8 +6,9 @@
 
 The file is replaced as a whole after every piece (`safefile`), so a kill at any instant leaves the
 pieces computed so far; the same study with the same settings goes on from there. Every piece has
-random numbers of its own, so the result is the same as without a stop. Two writers do no harm but
-double work.
+random numbers of its own, so the result is the same as without a stop. Pieces of two codes are not
+mixed: the version and a digest of what studies are computed by are held against the file's. Two
+writers do no harm but double work.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ..depth.studies.settings import refuse_difference
 from ..depth.studies.study import Piece, Settings, Study, Variable, Verdict
 from ..kernels.errors import InputError
 from .netcdf import by_role, dimension, read_text, variable, write_text
-from .provenance import collect
+from .provenance import code_digest, collect
 from .report import plain
 from .safefile import atomic_h5, reading_h5
 from .schema import CONVENTIONS, SCHEMA, Quantity, check_version
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 ROLE = "study"
 TEXTS = ("settings", "provenance")
+CODE = ("depth", "kernels", "pde/network")  # what computes the pieces
 
 
 class StudyProgress(Protocol):
@@ -127,6 +129,7 @@ def run_study(
     found = stored_study(path, study, settings) if path is not None and path.exists() else None
     if found is None:
         provenance = collect(int(settings["seed"]), "numpy", "float64")
+        provenance["code"] = code_digest(*CODE)
         found = StudyResult(study, settings, {}, provenance, path)
     names, start = list(study.pieces(settings)), time.monotonic()
     spent = float(found.provenance.get("wall_time_s", 0.0))
@@ -154,13 +157,23 @@ def stored_study(path: Path, study: Study, settings: Settings) -> StudyResult:
     if found.study.name != study.name:
         raise InputError(f"{path} holds the study {found.study.name}; choose another --out")
     refuse_difference(str(path), found.settings, settings)
+    if not found.complete:
+        _refuse_other_code(path, found.provenance)
+    return found
+
+
+def _refuse_other_code(path: Path, begun: Mapping[str, Any]) -> None:
     version = collect(0, "numpy", "float64")["bnflow"]
-    if not found.complete and found.provenance["bnflow"] != version:
+    if begun["bnflow"] != version:
         raise InputError(
-            f"{path} was begun by bnflow {found.provenance['bnflow']}, and this is {version}; "
+            f"{path} was begun by bnflow {begun['bnflow']}, and this is {version}; "
             "choose another --out"
         )
-    return found
+    if begun.get("code") != code_digest(*CODE):
+        raise InputError(
+            f"{path} was begun by other code of bnflow {version}: {', '.join(CODE)} have changed "
+            "since; choose another --out"
+        )
 
 
 def open_study(path: str | Path) -> StudyResult:

@@ -7,7 +7,8 @@
 Nothing is shared by the runs but the declaration, which is replaced atomically, and which who works
 on the points does not read again; what is done is what is on disk. So any number of processes, on
 any number of machines, may work on one folder, with one declaration or with several, of which the
-last one is what a table shows. What is killed loses the run that it was at.
+last one is what a table shows. What is killed loses the run that it was at. Declared again with a
+later time.end, the same runs go on to it.
 
 Columns of a table have one entry a point: values, NaN where there is none.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,8 +32,9 @@ from ..kernels.errors import InputError, Notice
 from ..pde.config import Config, load_config
 from ..pde.config.text import nearest, toml
 from ..pde.frame import Array
-from ..pde.sweep import Index, Point, mark_of, points
+from ..pde.sweep import Index, Point, mark_of, points, sweeps_end
 from .lock import is_held
+from .netcdf import read_text
 from .opening import DECLARATION
 from .report import plain
 from .run import Run
@@ -71,6 +74,7 @@ class Sweep:
         if not place.exists() or place.read_bytes() != declared:
             if is_run(folder):
                 raise InputError(f"{folder} holds a run; give --out a folder of the sweep's own")
+            _refuse_earlier(folder, config)
             _ = made.points  # raises
             try:
                 (folder / RUNS).mkdir(parents=True, exist_ok=True)
@@ -98,6 +102,14 @@ class Sweep:
                 f"{folder / DECLARATION} is damaged; the same bnflow sweep CONFIG writes it again"
             ) from None
         return cls(folder, config)
+
+    def until(self, end: float) -> Sweep:
+        """The same sweep to a later time.end, declared."""
+        if sweeps_end(self.keys):
+            raise InputError(
+                f"until = {end:g}: {self.folder} sweeps time.end; declare it with a longer list"
+            )
+        return Sweep.of(self.config.replace(**{"time.end": end}), self.folder)
 
     # -- the points ------------------------------------------------------------------------------
 
@@ -155,7 +167,7 @@ class Sweep:
         place = self.place(point)
         if is_held(place):
             return "running"
-        if _is_complete(place):
+        if _is_complete(place, point.config.time.end):
             return "complete"
         if self.failure(point) is not None:
             return "failed"
@@ -292,13 +304,31 @@ def _failed(place: Path) -> Path:
     return place.with_name(place.name + FAILED)
 
 
-def _is_complete(place: Path) -> bool:
-    """Whether a run is, by one attribute of its view: a sweep may have very many."""
+def _refuse_earlier(folder: Path, config: Config) -> None:
+    """Raise InputError where the same sweep is declared, to a later time.end."""
+    try:
+        declared = Sweep.open(folder)
+    except InputError:
+        return
+    end = declared.config.time.end
+    grown = config.replace(**{"time.end": end}) == declared.config
+    if grown and config.time.end < end and not sweeps_end(declared.keys):
+        raise InputError(
+            f"time.end = {config.time.end:g}: {folder} is a sweep to time.end = {end:g}; give a "
+            "later time, or another --out"
+        )
+
+
+def _is_complete(place: Path, end: float) -> bool:
+    """Whether a run is, to that end, by two entries of its view: a sweep may have very many."""
     if not (place / VIEW).is_file():
         return False
     try:
         with reading_h5(place / VIEW) as file:
-            return str(file.attrs["status"]) == "complete"
+            if str(file.attrs["status"]) != "complete":
+                return False
+            settings = tomllib.loads(read_text(file, "config_toml"))
+            return bool(settings["time"]["end"] == end)
     except OSError:
         return False
 

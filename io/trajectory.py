@@ -80,6 +80,31 @@ class Trajectory:
         first = int(self.a_first.min())
         return first, int((self.a_first + self.a_count).max()) - first
 
+    def records(self, layout: AnyLayout) -> list[Record]:
+        """The saved times, one by one; the first one takes the whole log."""
+        stored = {name: self.has(name) for name in self.fields}
+        return [self._record(row, layout, stored) for row in range(len(self))]
+
+    def _record(
+        self, row: int, layout: AnyLayout, stored: Mapping[str, NDArray[np.bool_]]
+    ) -> Record:
+        count = int(self.a_count[row])
+        return Record(
+            time=float(self.time[row]),
+            step=int(self.step[row]),
+            a_first=int(self.a_first[row]),
+            a_count=count,
+            shapes={
+                name: field_shape(layout, name, on_a, count)
+                for name, on_a in self.fields.items()
+                if stored[name][row]
+            },
+            diagnostics={name: values[row] for name, values in self.diagnostics.items()},
+            log=self.log if row == 0 else {},
+            digest=self.digest[row],
+            source=self.source[row],
+        )
+
 
 def record(frame: Frame, source: str = "", previous: str = "") -> Record:
     """The record of a frame."""
@@ -135,28 +160,7 @@ def _incomplete(
 
 def extended(trajectory: Trajectory, layout: AnyLayout, records: Sequence[Record]) -> Trajectory:
     """The trajectory with more saved times behind it."""
-    known = [_row(trajectory, layout, row) for row in range(len(trajectory))]
-    return table([*known, *records], layout)
-
-
-def _row(trajectory: Trajectory, layout: AnyLayout, row: int) -> Record:
-    """One saved time of a table as a record; the first one takes the whole log."""
-    count = int(trajectory.a_count[row])
-    return Record(
-        time=float(trajectory.time[row]),
-        step=int(trajectory.step[row]),
-        a_first=int(trajectory.a_first[row]),
-        a_count=count,
-        shapes={
-            name: field_shape(layout, name, on_a, count)
-            for name, on_a in trajectory.fields.items()
-            if trajectory.has(name)[row]
-        },
-        diagnostics={name: values[row] for name, values in trajectory.diagnostics.items()},
-        log=trajectory.log if row == 0 else {},
-        digest=trajectory.digest[row],
-        source=trajectory.source[row],
-    )
+    return table([*trajectory.records(layout), *records], layout)
 
 
 def gaps(records: Sequence[Record]) -> list[Record]:

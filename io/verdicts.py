@@ -17,7 +17,9 @@
 
 Bounds of rounding are those of 64 bits (with 32: mass 1e-5 and 1e-3, energy 1e-7 and 1e-5); those
 in per cent, of what a plot shows.
-An audit that a run has not, or that is not defined for it, is left out.
+An audit that a run has not, or that is not defined for it, is left out. Where it has been a number
+and is none later, that is told beside what is judged; of mass and density, which always are one,
+it is bad.
 """
 
 from __future__ import annotations
@@ -34,6 +36,17 @@ if TYPE_CHECKING:
     from .run import Run
 
 Judgement = Literal["good", "mind", "bad"]
+AUDITED = {  # diagnostic -> audit
+    "mass": "mass",
+    "min_density": "positivity",
+    "free_energy": "energy falls",
+    "dissipation_defect": "energy balance",
+    "wall_mass": "walls",
+    "unresolved_mass": "resolution",
+    "manifold_drift": "manifold",
+    "balance_drift": "balance",
+}
+ALWAYS = ("mass", "min_density")  # have a number at every time
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,7 @@ def verdicts(run: Run) -> list[Verdict]:
     return [
         _ended(run),
         *_precise(run),
+        *_undefined(run),
         *_conserved(run),
         *_energy(run),
         *_resolved(run),
@@ -84,7 +98,8 @@ def _precise(run: Run) -> Iterator[Verdict]:
     told = run.provenance.get("precision")
     if told is None:
         return
-    off, expected = max(told[name] for name in ("density", "measure", "risk")), told["expected"]
+    distances = [told[name] for name in ("density", "measure", "risk")]
+    off, expected = float(np.max(np.array(distances, float))), told["expected"]
     words = {
         "good": "as far from 64 bits as rounding goes, at the start",
         "mind": "further from 64 bits than rounding explains: compare with float64",
@@ -92,6 +107,24 @@ def _precise(run: Run) -> Iterator[Verdict]:
     }
     measured = f"{off:.1e} off float64 after {told['steps']} steps"
     yield _judged("precision", measured, off, (expected, 100 * expected), words)
+
+
+def _undefined(run: Run) -> Iterator[Verdict]:
+    """Audits that have no number where they should have one."""
+    for name, audit in AUDITED.items():
+        values = run.diagnostics.get(name)
+        if values is None or values.ndim != 1:
+            continue
+        known, always = np.isfinite(values), name in ALWAYS
+        if not (known.any() or always):
+            continue
+        start = 0 if always else int(known.argmax())
+        gone = start + np.flatnonzero(~known[start:])
+        if len(gone):
+            measured = f"no number at {len(gone)} of {len(values)} times, first t = "
+            meaning = f"{name} is not finite there, and nothing is known of it"
+            judgement: Judgement = "bad" if always else "mind"
+            yield Verdict(audit, f"{measured}{run.time[gone[0]]:.6g}", judgement, meaning)
 
 
 def _conserved(run: Run) -> Iterator[Verdict]:

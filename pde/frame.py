@@ -91,6 +91,9 @@ class NeuronLayout:
 AnyLayout = Layout | NeuronLayout
 
 
+KEPT_STATES = 2  # of the newest saved times, for a run to go on from
+
+
 @dataclass(frozen=True)
 class Frame:
     """One saved time.

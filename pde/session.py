@@ -19,11 +19,12 @@ from ..kernels import Kernels, Velocity, select
 from ..kernels.errors import Notice
 from .config import Config
 from .config.text import size
+from .density.field import Field
 from .density.flow import Flow
 from .density.potential import check_noise
 from .density.state import State
 from .density.tracers import Tracers
-from .frame import AnyLayout, Layout
+from .frame import KEPT_STATES, AnyLayout, Layout
 from .geometry.axis import OuterAxis
 from .given import Given
 from .memory import Memory, beside, memory, refuse_too_large
@@ -179,6 +180,7 @@ class Plan:
     """What a run will take.
 
     directions, a_cells : the grid; field_bytes : of one density; memory : of all, item by item
+    saved_bytes : of a saved time, density and coordinates; restart_bytes : of a state to go on from
     pairs : (direction, row) pairs a step, 0 without rows; steps : at the first step's length; an
     estimate, as a grows; bound : what bounds that length; by_lines : pairs are of line and row
     beside : bytes while the first steps are taken in 64 bits too; 0 where all of them are
@@ -192,9 +194,16 @@ class Plan:
     pairs: int
     steps: int
     saves: int
+    saved_bytes: int
+    restart_bytes: int
     bound: str = "the start"
     by_lines: bool = False
     beside: int = 0
+
+    @property
+    def disk(self) -> int:
+        """Bytes on the disk at most, while a grows by no cell; one state more than stays."""
+        return self.saves * self.saved_bytes + (KEPT_STATES + 1) * self.restart_bytes
 
     def lines(self) -> list[str]:
         """The plan for people."""
@@ -203,7 +212,7 @@ class Plan:
             self.description,
             f"cells      {self.directions:,} directions x {self.a_cells} of a = {cells:,}",
             *self.memory.lines(),
-            f"disk       {size(self.saves * self.field_bytes)} for {self.saves} saved times",
+            f"disk       {size(self.disk)} for {self.saves} saved times, {KEPT_STATES + 1} states",
             f"steps      about {self.steps:,}, at the length that {self.bound} allows",
         ]
         if self.beside:
@@ -274,7 +283,8 @@ def plan(session: Session) -> Plan:
     """What the run of a session on a grid will take, from its first field."""
     flow, config = session.flow, session.config
     state = session.initial_state()
-    dt, bound = _first_length(session, flow.field(state).velocity, state.axis)
+    field = flow.field(state)
+    dt, bound = _first_length(session, field.velocity, state.axis)
     data = session.problem.data
     directions = int(np.prod(flow.sphere.shape))
     rows = len(data.inputs) if isinstance(data, Samples) else 0
@@ -289,10 +299,21 @@ def plan(session: Session) -> Plan:
         rows * (along or directions // 2),
         max(1, math.ceil(config.time.end / dt)),
         len(config.time.saves()),
+        int(state.rho.nbytes) + 8 * directions * (1 + 2 * session.problem.dimension),
+        _restart_bytes(state, field),
         bound,
         along > 0,
         0 if flow.kernels.real == "float64" else beside(config, session.problem, session.memory),
     )
+
+
+def _restart_bytes(state: State, field: Field) -> int:
+    """Of a state after a step: its fields, and the memory of the extrapolation."""
+    velocity = field.velocity
+    kept = [state.rho, field.h, field.h, *velocity.faces]
+    kept += [] if velocity.outer is None else [velocity.outer]
+    kept += [] if state.tracers is None else [state.tracers.p, state.tracers.a]
+    return sum(int(array.nbytes) for array in kept)
 
 
 def _first_length(session: Session, velocity: Velocity, axis: OuterAxis) -> tuple[float, str]:

@@ -2,7 +2,9 @@
 
 A name is `gain=2,seed=1-1f3a9c07d2e4`: the keys that change, shortened, and its mark, the start of
 the digest of the whole configuration. By that a point that is computed is found again whatever else
-is swept, and in whatever order; one whose configuration changes in any key is another point.
+is swept, and in whatever order; one whose configuration changes in any key is another point. Where
+time.end is not swept it is not in the mark: a sweep may grow, and its runs go on.
+
 Nothing runs here.
 """
 
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +113,13 @@ def _point(single: Config, values: dict[str, Any], *, counted: bool) -> Point:
     late = config.run.seed - single.run.seed if counted and "data.seed" not in values else 0
     if late and isinstance(config.data, Sampled):
         config = config.replace(**{"data.seed": config.data.seed + late})
-    return Point(values, config, f"{_shortened(values)}-{config.digest()[:MARK]}")
+    mark = config.digest(end=sweeps_end(values))[:MARK]
+    return Point(values, config, f"{_shortened(values)}-{mark}")
+
+
+def sweeps_end(keys: Iterable[str]) -> bool:
+    """Whether the end is one of the keys that change."""
+    return not {"time", "time.end"}.isdisjoint(keys)
 
 
 def _worded(values: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 import bnflow
 from bnflow import api
+from bnflow.api.inputs import dotted
 from bnflow.io.store import Store
 from bnflow.kernels.errors import InputError, Notice, NumericalFailure
 from bnflow.pde.config import load_config
@@ -301,6 +302,29 @@ def test_plan_writes_nothing_and_counts(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"solver.cells": 24, "solver.a_cells": 400, "solver.tracers": 300},
+        {"network.train": ["w"], "initial.a": {"kind": "two-point"}, "solver.cells": 1000},
+        {"solver.cells": 40, "solver.a_cells": 200, "run.dtype": "float32"},
+        {"solver.method": "particles", "solver.width": 20_000},
+    ],
+    ids=["grid", "list", "float32", "neurons"],
+)
+def test_a_plan_says_what_a_run_takes_on_the_disk(keys: dict[str, Any], tmp_path: Path) -> None:
+    """But for the names in its files, 40 KiB each; and for the state that goes with the next one.
+
+    The density of the list is small beside its coordinates, and beside the memory of its steps.
+    """
+    keys = {**keys, "time.end": 2e-3, "time.save": [1e-3]}
+    plan = api.plan(None, **keys)
+    bnflow.solve(None, tmp_path / "run", **keys)
+    sizes = [p.stat().st_size for p in (tmp_path / "run").glob("*/*.h5")]
+    assert len(sizes) == 5
+    assert 0 <= sum(sizes) - (plan.disk - plan.restart_bytes) <= len(sizes) * 40 * 1024
+
+
 def test_health_reads_the_folder(tmp_path: Path) -> None:
     bnflow.solve(SMALL, tmp_path / "run")
     lines = api.health(tmp_path / "run")
@@ -325,9 +349,9 @@ def test_stored_densities_have_the_mass_and_risk_that_the_run_reports(tmp_path: 
 def test_keyword_tables_change_their_keys_and_a_kind_makes_a_new_table() -> None:
     base = {"initial": {"a": {"kind": "normal", "mean": 1.0, "std": 0.2}}}
     assert api.plan(base, initial={"a": {"std": 0.3}}) is not None
-    merged = load_config(base, api._dotted({"initial": {"a": {"std": 0.3}}})).initial.a
+    merged = load_config(base, dotted({"initial": {"a": {"std": 0.3}}})).initial.a
     assert (merged.mean, merged.std) == (1.0, 0.3)
-    sampled = load_config(None, api._dotted({"data": {"kind": "sampled", "samples": 9}})).data
+    sampled = load_config(None, dotted({"data": {"kind": "sampled", "samples": 9}})).data
     assert (sampled.kind, sampled.samples) == ("sampled", 9)
 
 

@@ -9,7 +9,7 @@ import pytest
 import bnflow
 
 MODULES = ["bnflow", *(found.name for found in pkgutil.walk_packages(bnflow.__path__, "bnflow."))]
-ROOMS = {"benchmarks", "cli", "depth", "io", "kernels", "pde"}
+ROOMS = {"api", "benchmarks", "cli", "depth", "io", "kernels", "pde"}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -17,7 +17,7 @@ MAY_USE = {
     "pde": {"kernels", "pde"},
     "depth": {"kernels", "pde", "depth"},
     "io": {"kernels", "pde", "depth", "io"},
-    "api": {"kernels", "pde", "depth", "io"},
+    "api": {"kernels", "pde", "depth", "io", "api"},
     "benchmarks": {"", "kernels", "pde", "depth", "io", "api", "benchmarks"},
     "cli": {"kernels", "pde", "depth", "io", "api", "benchmarks", "cli"},
     "__init__": {"kernels", "pde", "depth", "io", "api"},

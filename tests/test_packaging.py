@@ -12,7 +12,7 @@ import pytest
 import bnflow
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("benchmarks", "cli", "depth", "io", "kernels", "pde")
+ROOMS = ("api", "benchmarks", "cli", "depth", "io", "kernels", "pde")
 CODE = {".py", ".cu", ".cuh", ".bib"}
 HOME = Path(bnflow.__file__).parent
 
@@ -44,7 +44,7 @@ def test_every_folder_of_code_in_the_root_is_a_room() -> None:
 
 
 def test_the_root_holds_the_front_door_only() -> None:
-    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "__main__.py", "api.py"}
+    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
 def test_the_installed_package_is_the_tree() -> None:

@@ -186,7 +186,7 @@ def test_an_interruption_before_anything_is_saved_is_raised(
     monkeypatch.setattr("bnflow.io.writer.Writer.save", interrupt)
     with pytest.raises(KeyboardInterrupt):
         bnflow.solve(SMALL, tmp_path / "run")
-    monkeypatch.setattr("bnflow.api.prepare", interrupt)
+    monkeypatch.setattr("bnflow.api.runs.prepare", interrupt)
     with pytest.raises(KeyboardInterrupt):
         bnflow.solve(SMALL)
 

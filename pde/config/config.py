@@ -93,9 +93,12 @@ class Config(Table):
         """Return the canonical text: every key with its value, in the declared order."""
         return tomli_w.dumps(self.to_dict())
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the canonical text."""
-        return hashlib.sha256(self.to_toml().encode()).hexdigest()
+    def digest(self, *, end: bool = True) -> str:
+        """Return the SHA-256 of the canonical text; end : with time.end, which may grow."""
+        tables = self.to_dict()
+        if not end:
+            del tables["time"]["end"]
+        return hashlib.sha256(tomli_w.dumps(tables).encode()).hexdigest()
 
     def difference(self, other: Config) -> list[str]:
         """One line for every key that differs, as `time.end: 5.0 here, 10.0 there`."""

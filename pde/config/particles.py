@@ -104,7 +104,7 @@ def keys_are_of_the_method(config: Config) -> str:
     """Complain about a key of neurons that a grid would ignore, or the other way round."""
     solver = config.solver
     if solver.method == "particles":
-        return _neurons_have_no_lines(solver.interaction)
+        return _neurons_have_no_lines(solver.interaction) or _neurons_walk(solver.diffusion)
     for name in ("width", "sampling", "replicas", "integrator", "step"):
         value = getattr(solver, name)
         if value != type(solver).model_fields[name].default:
@@ -121,6 +121,15 @@ def _neurons_have_no_lines(interaction: str) -> str:
     return (
         f'solver.interaction = "{interaction}" is for solver.method = "grid"; particles lie on no '
         "grid lines: leave it out"
+    )
+
+
+def _neurons_walk(diffusion: str) -> str:
+    if diffusion == "auto":
+        return ""
+    return (
+        f'solver.diffusion = "{diffusion}" is for solver.method = "grid"; particles walk, and have '
+        "no diffusion to step: leave it out"
     )
 
 

@@ -29,6 +29,8 @@ def shadow(config: Config, particles: int) -> Config:
             "solver.width": particles,
             "solver.sampling": ruled if has_rule else "iid",
             "solver.tracers": 0,
+            "solver.interaction": "auto",
+            "solver.diffusion": "auto",
             "run.dtype": "float64",
             "solver.tolerance": min(config.solver.tolerance, TOLERANCE),
         }

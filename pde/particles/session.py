@@ -13,7 +13,7 @@ from ...kernels.errors import InputError
 from ..config import Config
 from ..config.text import size
 from ..density.potential import tell_spread
-from ..frame import NeuronLayout
+from ..frame import KEPT_STATES, NeuronLayout
 from ..given import Given
 from ..network.data import Samples
 from ..problem import Problem
@@ -22,7 +22,7 @@ from ..stepping.tableaux import TABLEAUX
 from .driver import NeuronDriver
 from .flow import NeuronFlow
 from .sampling import draw, inner_law
-from .state import NeuronState
+from .state import NeuronState, Origin
 
 POINTS_HELD = 12  # copies of all weights alive in a step: stages, errors, field
 
@@ -117,8 +117,9 @@ class NeuronSession:
 class NeuronPlan:
     """What a run of neurons will take.
 
-    neurons : of all replicas; state_bytes : of one copy of all weights; pairs : (neuron, row) pairs
-    of one field; 0 without rows
+    neurons : of all replicas; state_bytes : of one copy of all weights; saved_bytes : of a saved
+    time, with the axes of its arrays; restart_bytes : of a state to go on from
+    pairs : (neuron, row) pairs of one field; 0 without rows
     """
 
     description: str
@@ -126,6 +127,13 @@ class NeuronPlan:
     state_bytes: int
     pairs: int
     saves: int
+    saved_bytes: int
+    restart_bytes: int
+
+    @property
+    def disk(self) -> int:
+        """Bytes on the disk at most; one state more than stays."""
+        return self.saves * self.saved_bytes + (KEPT_STATES + 1) * self.restart_bytes
 
     def lines(self) -> list[str]:
         """The plan for people."""
@@ -134,7 +142,7 @@ class NeuronPlan:
             self.description,
             f"neurons    {self.neurons:,}",
             f"memory     {size(held)} ({POINTS_HELD} copies of {size(self.state_bytes)})",
-            f"disk       {size(self.saves * self.state_bytes)} for {self.saves} saved times",
+            f"disk       {size(self.disk)} for {self.saves} saved times, {KEPT_STATES + 1} states",
         ]
         if self.pairs:
             lines.insert(2, f"pairs      {self.pairs:,} of neuron and row, each field")
@@ -144,13 +152,17 @@ class NeuronPlan:
 def plan(session: NeuronSession) -> NeuronPlan:
     """What the run of a session will take."""
     state, data = session.initial_state(), session.problem.data
+    state.origin = Origin.of(state)
     rows = len(data.inputs) if isinstance(data, Samples) else 0
+    weights = int(state.x.nbytes + state.a.nbytes * (3 if state.affine else 1))
     return NeuronPlan(
         session.describe(),
         state.a.size,
-        int(state.x.nbytes + state.a.nbytes * (3 if state.affine else 1)),
+        weights,
         rows * state.a.size,
         len(session.config.time.saves()),
+        weights + 8 * (2 * state.mass.size + len(state.a)),
+        sum(array.nbytes for array in state.packed().values()),
     )
 
 

@@ -76,6 +76,7 @@ class Driver(Loop):
         self.extend, self.stabilise = extend, stabilise
         self._tries = self._refused = 0  # of stabilised steps
         self.temperature = flow.problem.temperature
+        self.steady = len(self.temperature.values) == 1
         self._entropy = 0.0  # kept where the temperature changes
         self._wall_told = self._depth_told = self._refused_told = False
         self._observe()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import bnflow
 from bnflow.cli import main
 
 SMALL = ["--set", "time.end=0.1", "solver.a_cells=8"]
@@ -45,6 +44,16 @@ def test_a_job_array_works_on_its_own_points(
     assert "2 points: 2 complete" in capsys.readouterr().out
 
 
+def test_a_later_end_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "s")
+    assert main(["sweep", "--out", out, *GRID, *SMALL, "--quiet"]) == 0
+    assert main(["sweep", out, "--until", "0.2", "--quiet"]) == 0
+    assert main(["sweep-table", out, "--json"]) == 0
+    assert [row["t"] for row in json.loads(capsys.readouterr().out)] == [0.2, 0.2]
+    assert main(["sweep", out, "--until", "0.1"]) == 2
+    assert "is a sweep to time.end = 0.2" in capsys.readouterr().err
+
+
 def test_table_csv_and_figures(sweep: str, capsys: pytest.CaptureFixture[str]) -> None:
     csv, curves, phases = (str(Path(sweep) / name) for name in ("t.csv", "c.svg", "p.png"))
     assert main(["sweep-table", sweep, "--value", "risk", "sup_h", "--csv", csv, "--json"]) == 0
@@ -78,7 +87,7 @@ def test_a_full_disk_stops_the_sweep_resumably(
     def full(*given: object, **more: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(bnflow.api, "solve", full)
+    monkeypatch.setattr("bnflow.api.series.solve", full)
     out = str(tmp_path / "s s")
     assert main(["sweep", "--out", out, *GRID, *SMALL, "--index", "1/2"]) == 3
     told = capsys.readouterr().err

@@ -74,7 +74,11 @@ def test_doctor_of_a_config_and_of_a_run(
     api: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert out(["doctor", "circle-teacher"], capsys) == "cells 64\n"
+    assert out(["doctor", "circle-teacher", "--set", "solver.cells=7"], capsys) == "cells 7\n"
     assert out(["doctor", str(tmp_path)], capsys) == f"good       {tmp_path}\n"
+    for subject in ([str(tmp_path)], []):
+        assert main(["doctor", *subject, "--set", "solver.cells=7"]) == 2
+        assert "give CONFIG before it" in capsys.readouterr().err
     (tmp_path / "ill").mkdir()
     assert main(["doctor", str(tmp_path / "ill")]) == 5
 

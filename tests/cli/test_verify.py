@@ -23,7 +23,7 @@ def skipping(backend: str) -> list[Any]:
 
 def plant(monkeypatch: pytest.MonkeyPatch, *measures: Any) -> None:
     planted = [Check(m.__name__, "g", "a claim", "quick", m) for m in measures]
-    monkeypatch.setattr("bnflow.api.CHECKS", tuple(planted))
+    monkeypatch.setattr("bnflow.api.checks.CHECKS", tuple(planted))
 
 
 def test_a_pass_with_a_skip_told_aloud(
@@ -44,7 +44,7 @@ def test_a_planted_failure_is_exit_5(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plant(monkeypatch, passing, failing)
-    monkeypatch.setattr("bnflow.api._STORED", Check("s", "g", "c", "quick", passing))
+    monkeypatch.setattr("bnflow.api.checks._STORED", Check("s", "g", "c", "quick", passing))
     assert main(["verify"]) == UNVERIFIED == 5
     out = capsys.readouterr().out
     assert "FAIL  failing" in out

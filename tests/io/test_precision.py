@@ -12,13 +12,15 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import xarray
 
 from bnflow import api
+from bnflow.io.lock import Lock
 from bnflow.io.run import Run
 from bnflow.io.selection import Selection
 from bnflow.io.trajectory import digest
 from bnflow.io.verdicts import verdicts
-from bnflow.kernels.errors import Notice
+from bnflow.kernels.errors import InputError, Notice
 from bnflow.pde.frame import Frame, Layout
 
 KINDS = ("float32", "float64")
@@ -54,6 +56,29 @@ def test_a_continued_run_is_bitwise_the_whole_one(whole: Run, stored: Run) -> No
         assert (stored.density(t) == whole.density(t)).all()
     assert (stored.trajectories()[1] == whole.trajectories()[1]).all()
     assert stored.step.tolist() == whole.step.tolist()
+
+
+@pytest.mark.parametrize("why", ["a file", "not empty", "another process", "cannot write"])
+def test_a_folder_that_takes_no_run_is_refused_before_anything_is_measured(
+    why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which takes minutes of a large run; and nothing is made there."""
+    place, lock = tmp_path / "run", None
+    if why == "a file":
+        place.touch()
+    elif why == "cannot write":
+        monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    else:
+        place.mkdir()
+        lock = Lock(place) if why == "another process" else None
+        if lock is None:
+            (place / "thesis.tex").touch()
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr("bnflow.io.job.measured", lambda session: pytest.fail("measured"))
+    with pytest.raises(InputError, match=why) as told:
+        api.solve(SMALL, place)
+    assert "\n" not in str(told.value)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_density_is_stored_in_32_bits_and_all_else_in_64(stored: Run, tmp_path: Path) -> None:
@@ -162,6 +187,20 @@ def test_a_digest_is_of_the_numbers_not_of_their_type(
     single = replace(frame, fields={"rho": rho})
     double = replace(frame, fields={"rho": rho.astype(float)})
     assert digest(single) == digest(double) != digest(frame)
+
+
+def test_an_exported_density_keeps_its_type(whole: Run, tmp_path: Path) -> None:
+    """Bit by bit; what is summed from it has 64 bits, and so has all of a run of 64."""
+    whole.export(tmp_path / "r.nc", ["density", "measure", "risk"])
+    with xarray.open_dataset(tmp_path / "r.nc", engine="h5netcdf") as data:
+        assert (data.rho.dtype, data.measure.dtype) == (np.float32, np.float64)
+        for row, t in enumerate(whole.time):
+            assert np.array_equal(data.rho[row], whole.density(t))
+            assert np.array_equal(data.measure[row], whole.signed_measure(t))
+    double = api.solve(SMALL, **{"run.dtype": "float64"})
+    double.export(tmp_path / "d.nc", ["density"])
+    with xarray.open_dataset(tmp_path / "d.nc", engine="h5netcdf") as data:
+        assert data.rho.dtype == np.float64
 
 
 def test_rounding_for_compression_keeps_the_type(whole: Run) -> None:

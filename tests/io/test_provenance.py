@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bnflow.io.provenance import collect, git_commit
+from bnflow.io.provenance import code_digest, collect, git_commit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -16,6 +16,25 @@ def git(tmp_path: Path) -> Path:
     (tmp_path / ".git" / "refs" / "heads").mkdir(parents=True)
     (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     return tmp_path / ".git"
+
+
+def test_a_digest_of_code_changes_with_a_byte_or_a_name_and_with_nothing_else(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a" / "inner").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    first = tmp_path / "a" / "inner" / "one.py"
+    first.write_text("x = 1\n")
+    seen = [code_digest("a", "b", root=tmp_path)]
+    (tmp_path / "a" / "notes.txt").write_text("no code")
+    (tmp_path / "other.py").write_text("elsewhere")
+    assert code_digest("a", "b", root=tmp_path) == seen[0]
+    first.write_text("x = 2\n")
+    seen.append(code_digest("a", "b", root=tmp_path))
+    first.rename(tmp_path / "b" / "one.py")
+    seen.append(code_digest("a", "b", root=tmp_path))
+    assert len(set(seen)) == 3
+    assert code_digest("depth") == code_digest("depth") != code_digest("kernels")
 
 
 def test_a_branch_is_followed_loose_or_packed(git: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Callable
@@ -9,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray
 
 from bnflow.io.run import Run
+from bnflow.io.snapshot import read_record
 from bnflow.io.store import Store
+from bnflow.io.view import read_view, rebuild_view, tables_digest
 from bnflow.kernels.errors import InputError, Notice
 from bnflow.pde.frame import Frame, Layout
 
@@ -133,6 +137,111 @@ def test_a_damaged_view_is_rebuilt(filled: Path) -> None:
         assert len(Run.from_directory(filled).time) == 4
     Store.reopen(filled).close("complete")
     assert len(Run.from_directory(filled).time) == 4
+
+
+@pytest.fixture
+def taken_apart(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the snapshots that a resume has taken apart."""
+    found: list[str] = []
+
+    def counted(path: Path) -> Any:
+        found.append(path.stem[-2:])
+        return read_record(path)
+
+    monkeypatch.setattr("bnflow.io.recovery.read_record", counted)
+    return found
+
+
+def test_of_what_the_view_lists_the_newest_snapshot_alone_is_taken_apart(
+    filled: Path, taken_apart: list[str]
+) -> None:
+    """And the view that is written then tells what one made of the snapshots alone does."""
+    Store.reopen(filled).close("stopped")
+    assert taken_apart == ["30"]
+    header, told, status = read_view(filled / "trajectory.h5")
+    rebuild_view(filled)
+    made = read_view(filled / "trajectory.h5")[1]
+    assert tables_digest(header, made, status) == tables_digest(header, told, status)
+
+
+def test_what_is_newer_than_the_view_is_taken_apart(
+    filled: Path, taken_apart: list[str], layout: Layout, make_frame: MakeFrame
+) -> None:
+    store, view = Store.reopen(filled), (filled / "trajectory.h5").read_bytes()
+    for step in (40, 50):
+        store.append(make_frame(layout, step, since=step - 10))
+    store._lock.release()
+    (filled / "trajectory.h5").write_bytes(view)  # as a kill leaves it
+    taken_apart.clear()
+    Store.reopen(filled).close("stopped")
+    assert sorted(set(taken_apart)) == ["40", "50"]
+    assert Run.from_directory(filled).log["time"].tolist() == [s / 10 for s in range(1, 51)]
+
+
+@pytest.mark.parametrize("place", [0.02, 0.3, 0.6, 0.9, 0.999])
+def test_a_flipped_bit_of_an_early_snapshot_is_found(filled: Path, place: float) -> None:
+    """Wherever it lies; before HDF5 sees it."""
+    path = filled / "snap" / "000000010.h5"
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= 4
+    path.write_bytes(data)
+    before = files(filled)
+    with pytest.raises(InputError, match=r"000000010.h5 is damaged"):
+        Store.reopen(filled)
+    assert files(filled) == before
+
+
+def test_a_whole_snapshot_in_the_place_of_another_is_found(filled: Path) -> None:
+    shutil.copy(filled / "snap" / "000000020.h5", filled / "snap" / "000000010.h5")
+    with pytest.raises(InputError, match=r"000000010.h5 is damaged \(it is not the snapshot"):
+        Store.reopen(filled)
+
+
+def test_a_snapshot_without_a_seal_is_taken_apart(filled: Path, taken_apart: list[str]) -> None:
+    """As of an older version: all of them, and a wrong number in it is found."""
+    path = filled / "snap" / "000000010.h5"
+    with h5py.File(path, "r+") as file:
+        file.attrs["note"] = "mine"
+    Store.reopen(filled).close("stopped")
+    assert sorted(set(taken_apart)) == ["00", "10", "20", "30"]
+    with h5py.File(path, "r+") as file:
+        file["risk"][()] = 7.0
+    with pytest.raises(InputError, match=r"000000010.h5 is damaged \(the content does not match"):
+        Store.reopen(filled)
+
+
+def test_a_frame_of_a_stop_that_is_left_over_does_not_slow_the_next_session(
+    tmp_path: Path,
+    create: Callable[[Path], Store],
+    taken_apart: list[str],
+    layout: Layout,
+    make_frame: MakeFrame,
+) -> None:
+    path = tmp_path / "run"
+    with create(path) as store:
+        store.append(make_frame(layout, 10))
+        store.append(interim(make_frame(layout, 14, since=10)))
+        store.append(make_frame(layout, 20, since=10))
+        store.append(make_frame(layout, 30, since=20))
+        store.close("stopped")
+    Store.reopen(path).close("stopped")
+    assert sorted(taken_apart) == ["14", "30"]
+    assert Run.from_directory(path).log["time"].tolist() == [s / 10 for s in range(1, 31)]
+    assert not (path / "snap" / "000000014.h5").exists()
+
+
+def test_the_log_ends_where_a_run_goes_on_before_the_end_of_its_view(
+    tmp_path: Path, create: Callable[[Path], Store], layout: Layout, make_frame: MakeFrame
+) -> None:
+    path = tmp_path / "run"
+    with create(path) as store:
+        for step in (10, 20, 30):
+            store.append(make_frame(layout, step, since=step - 10))
+        store.close("stopped")
+    (path / "restart" / "000000030.h5").write_bytes(b"cut")
+    with pytest.warns(Notice, match="1 saved time"):
+        Store.reopen(path).close("stopped")
+    assert Run.from_directory(path).log["time"].tolist() == [s / 10 for s in range(1, 21)]
 
 
 # -- frames between the saved times ----------------------------------------------------------------

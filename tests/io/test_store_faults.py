@@ -189,9 +189,9 @@ def test_a_full_disk_leaves_the_old_files_and_the_run_can_go_on(
         real = os.pwrite
 
         def full(descriptor: int, data: Any, offset: int) -> int:
-            if offset > 4096:
+            if offset >= 4096:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return real(descriptor, data, offset)
+            return real(descriptor, data[: 4096 - offset], offset)
 
         patch.setattr(os, "pwrite", full)
         with pytest.raises(OSError, match="No space left"):

@@ -150,6 +150,21 @@ def test_another_study_or_setting_is_refused(
     assert path.read_bytes() == before
 
 
+def test_pieces_of_two_codes_are_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part is not continued, and nothing is touched; what is complete still opens."""
+    path, whole = tmp_path / "toy.h5", tmp_path / "whole.h5"
+    with pytest.raises(Killed):
+        run_study(TOY, SETTINGS, path, KillAt("b"))
+    run_study(TOY, SETTINGS, whole)
+    before = path.read_bytes()
+    monkeypatch.setattr("bnflow.io.study.code_digest", lambda *folders: "another")
+    with pytest.raises(InputError, match=r"was begun by other code of bnflow .*: depth, ") as told:
+        run_study(TOY, SETTINGS, path)
+    assert "\n" not in str(told.value)
+    assert path.read_bytes() == before
+    assert run_study(TOY, SETTINGS, whole).complete
+
+
 def test_pieces_of_two_versions_are_not_mixed(tmp_path: Path) -> None:
     path = tmp_path / "toy.h5"
     with pytest.raises(Killed):

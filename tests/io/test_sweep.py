@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,47 @@ def test_what_is_complete_is_not_computed_again(found: Sweep) -> None:
     assert len(again.points) == 6
     assert Sweep.open(found.folder) == again
     bnflow.sweep(TINY, found.folder, grid=GRID)  # as it was declared, for the tests that follow
+
+
+@pytest.mark.parametrize("way", ["until", "the same call"])
+def test_a_sweep_whose_end_grows_goes_on_from_where_its_runs_are(way: str, tmp_path: Path) -> None:
+    """Each is the run that `resume` makes: no folder is new, no step is taken twice."""
+    keys = {"network.weight_norm": [1.0, 2.0]}
+    first = bnflow.sweep(TINY, tmp_path / "s", grid=keys)
+    alone = shutil.copytree(first.place(first.points[1]), tmp_path / "alone")
+    steps = [run.step for run in first.runs if run is not None]
+    if way == "until":
+        assert bnflow.sweep(tmp_path / "s", until=0.2).progress() == ["2 points: 2 complete"]
+        grown = bnflow.sweep(tmp_path / "s", until=0.4)
+    else:
+        grown = bnflow.sweep(TINY, tmp_path / "s", grid=keys, **{"time.end": 0.4})
+    assert [grown.place(p) for p in grown.points] == [first.place(p) for p in first.points]
+    assert len(list((tmp_path / "s" / "runs").iterdir())) == 2
+    assert grown.table()["status"] == ["complete"] * 2
+    assert grown.table()["t"].tolist() == [0.4, 0.4]
+    assert Sweep.open(tmp_path / "s") == grown
+    runs = [run for run in grown.runs if run is not None]
+    assert [run.step[: len(old)].tolist() for run, old in zip(runs, steps, strict=True)] == [
+        old.tolist() for old in steps
+    ]
+    assert np.array_equal(runs[1].risk, bnflow.resume(alone, 0.4).risk)
+
+
+def test_a_sweep_does_not_shrink_and_points_of_another_end_are_not_mixed(tmp_path: Path) -> None:
+    made = bnflow.sweep(TINY, tmp_path, grid={"solver.cells": [8]})
+    with pytest.raises(InputError, match=r"is a sweep to time\.end = 0\.2; give a later time"):
+        bnflow.sweep(TINY, tmp_path, grid={"solver.cells": [8]}, **{"time.end": 0.1})
+    with pytest.raises(InputError, match="give a later time"):
+        bnflow.sweep(tmp_path, until=0.1)
+    assert Sweep.open(tmp_path) == made
+    mixed = bnflow.sweep(TINY, tmp_path, grid={"solver.cells": [8, 9]}, **{"time.end": 0.1})
+    assert mixed.table()["status"] == ["failed", "complete"]
+    assert "time.end: 0.1 here, 0.2 there" in (mixed.failure(mixed.points[0]) or "")
+    with pytest.raises(InputError, match="goes with the folder of a sweep"):
+        bnflow.sweep(TINY, tmp_path, grid={"solver.cells": [8]}, until=0.4)
+    ends = bnflow.sweep(TINY, tmp_path / "ends", grid={"time.end": [0.1, 0.2]})
+    with pytest.raises(InputError, match=r"sweeps time\.end; declare it with a longer list"):
+        ends.until(0.4)
 
 
 def test_a_table_at_a_saved_time_as_csv_and_json(found: Sweep) -> None:
@@ -136,7 +178,7 @@ def test_a_run_that_does_not_read_and_an_unknown_error_are_their_points_alone(
             raise ZeroDivisionError("by nothing")
         return solve(config, *given, **more)
 
-    monkeypatch.setattr(bnflow.api, "solve", broken)
+    monkeypatch.setattr("bnflow.api.series.solve", broken)
     swept = bnflow.sweep(tmp_path)
     assert swept.table()["status"] == ["failed", "failed", "complete", "complete"]
     assert "does not read" in (swept.failure(swept.points[0]) or "")

@@ -78,6 +78,45 @@ def test_what_is_not_defined_is_not_judged(make_run: Callable[..., Run]) -> None
     assert judged(make_run(schedule), "energy falls") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "audit", "judgement"),
+    [
+        ("mass", "mass", "bad"),
+        ("min_density", "positivity", "bad"),
+        ("free_energy", "energy falls", "mind"),
+        ("dissipation_defect", "energy balance", "mind"),
+        ("unresolved_mass", "resolution", "mind"),
+    ],
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_any_more_does_not_pass(
+    make_run: Callable[..., Run], name: str, audit: str, judgement: str, value: float
+) -> None:
+    """The first of two times is good, and alone would pass."""
+    run = make_run(**{"unresolved_mass": 0.0, name: value})
+    found = next(each for each in verdicts(run) if each.audit == audit)
+    assert found.judgement == judgement
+    assert found.measured == "no number at 1 of 2 times, first t = 0.1"
+    assert audit in overall(verdicts(run))
+
+
+def test_a_precision_that_is_no_number_is_bad(make_run: Callable[..., Run]) -> None:
+    run = make_run()
+    told = {"steps": 8, "density": 1e-8, "measure": np.nan, "risk": 1e-8, "expected": 1e-5}
+    run.provenance = {**run.provenance, "precision": told}
+    assert judged(run, "precision") == "bad"
+    run.provenance = {**run.provenance, "precision": {**told, "measure": None}}  # as JSON has it
+    assert judged(run, "precision") == "bad"
+
+
+def test_what_is_not_yet_defined_is_judged_from_where_it_is(make_run: Callable[..., Run]) -> None:
+    """As the energy balance at the start, before any energy is lost."""
+    run = make_run(dissipation_defect=1e-3)
+    values = run.diagnostics["dissipation_defect"]
+    values[0] = np.nan
+    assert judged(run, "energy balance") == "good"
+
+
 def test_the_sentence_names_the_worst(make_run: Callable[..., Run]) -> None:
     assert overall(verdicts(make_run(dissipation_defect=1e-4, unresolved_mass=0.0))).startswith(
         "Sound: every"

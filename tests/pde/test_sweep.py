@@ -42,7 +42,7 @@ def test_names_follow_from_content_and_not_from_the_rest_of_the_sweep() -> None:
     few = points(load_config({**TINY, "sweep": {"grid": {"solver.cells": [8, 16]}}}))
     many = points(load_config({**TINY, "sweep": {"grid": {"solver.cells": [32, 16, 8]}}}))
     assert {point.name for point in few} < {point.name for point in many}
-    other = {**TINY, "time": {"end": 0.2}, "sweep": {"grid": {"solver.cells": [8, 16]}}}
+    other = {**TINY, "time": {"cfl": 0.4}, "sweep": {"grid": {"solver.cells": [8, 16]}}}
     assert not {point.name for point in few} & {p.name for p in points(load_config(other))}
     assert all("/" not in point.name and len(point.name) < 100 for point in many)
 
@@ -55,6 +55,17 @@ def test_the_mark_is_of_the_content_alone_whatever_else_is_swept_in_whatever_ord
     assert {p.mark for p in one} == {p.mark for p in turned}
     less = points(load_config({**TINY, "sweep": {"grid": {"solver.cells": [8, 16]}}}))
     assert {p.mark for p in less} == {p.mark for p in one if p.values["network.weight_norm"] == 1.0}
+
+
+def test_a_later_end_is_the_same_point_unless_the_end_is_swept() -> None:
+    ends = {"time.end": [0.1, 0.2]}
+    keys = {"grid": {"solver.cells": [8, 16]}}
+    few, more = (points(load_config({"time": {"end": t}, "sweep": keys})) for t in ends["time.end"])
+    assert [point.name for point in few] == [point.name for point in more]
+    assert few[0].config != more[0].config
+    one, other = points(load_config({**TINY, "sweep": {"grid": ends}}))
+    assert one.mark != other.mark
+    assert few[0].mark not in (one.mark, other.mark)
 
 
 def test_seeds_draw_other_rows_where_rows_are_drawn() -> None:

@@ -24,6 +24,10 @@ D5 = (
             'is for solver.method = "grid"; particles lie on no grid lines: leave it out',
         ),
         (
+            ("solver.method=particles", "solver.diffusion=explicit"),
+            'is for solver.method = "grid"; particles walk, and have no diffusion to step',
+        ),
+        (
             ("solver.method=particles", "run.dtype=float32"),
             'neurons of "particles" are few and computed in "float64"; give that',
         ),

@@ -14,6 +14,7 @@ from bnflow.pde.config.shadow import shadow
         ({"solver.tracers": 20}, "quadrature"),
         ({"training.temperature": 0.1, "solver.diffusion": "explicit"}, "stratified"),
         ({"training.temperature": [[0.0, 0.1], [1.0, 0.0]]}, "stratified"),
+        ({"solver.interaction": "transform"}, "quadrature"),
         ({"solver.coordinates": "whitened", "network.metric": "round"}, "quadrature"),
     ],
 )
@@ -23,3 +24,4 @@ def test_what_only_a_grid_has_is_left_out(keys: dict[str, Any], sampling: str) -
     assert made.solver.method == "particles"
     assert made.solver.sampling == sampling
     assert made.solver.tracers == 0
+    assert (made.solver.diffusion, made.solver.interaction) == ("auto", "auto")

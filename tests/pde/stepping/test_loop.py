@@ -1,10 +1,14 @@
 """The loop stops where it is asked to, between two steps, and goes on as if it had not."""
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
+from bnflow.kernels.errors import Notice
 from bnflow.pde.frame import Frame
+from bnflow.pde.session import Session
 from bnflow.pde.stepping.control import spread
 from bnflow.pde.stepping.loop import Loop
 
@@ -73,3 +77,36 @@ def test_the_last_saved_time_is_the_end_whatever_is_asked() -> None:
     loop.stop_when(lambda: True)
     assert [frame.interim for frame in loop.frames()] == [False, False]
     assert not loop.halted
+
+
+class Leaking(Ticking):
+    """Beside a risk that stays, an energy that falls, of which a tenth is not dissipated."""
+
+    @property
+    def energy(self) -> float:
+        return 1.5 - 0.1 * self.state.time
+
+    def _step(self, until: float) -> None:
+        self.state.dissipated = 0.09 * until
+        super()._step(until)
+
+
+@pytest.mark.parametrize("steady", [True, False])
+def test_an_energy_that_is_not_dissipated_is_told_once_at_a_saved_time(steady: bool) -> None:
+    """Not while the temperature changes: that does work of its own."""
+    told: list[tuple[float, str]] = []
+    loop = Leaking(SAVES, Clock(start_energy=1.5))
+    loop.steady = steady
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        warnings.showwarning = lambda message, *_: told.append((loop.state.time, str(message)))
+        list(loop.frames())
+    assert [time for time, _ in told] == [1.0] * steady
+    assert all("the energy balance is off by 10% at t = 1;" in text for _, text in told)
+
+
+def test_a_balance_is_that_of_one_temperature_or_none(session: Callable[..., Session]) -> None:
+    cooling = [[0.0, 0.2], [0.3, 0.05]]
+    steady = {tau: session(training__temperature=tau).driver().steady for tau in (0.0, 0.2)}
+    assert steady == {0.0: True, 0.2: True}
+    assert not session(training__temperature=cooling).driver().steady

@@ -182,7 +182,7 @@ def test_many_attempts_in_vain_are_told_once(
     assert sum("attempts" in str(each.message) for each in told) == 1
     monkeypatch.undo()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", message=".*saves the attempts", category=Notice)
         list(session(solver__cells=24, time__end=1.0, time__save=[], **NOISE).driver().frames())
 
 
