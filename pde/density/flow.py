@@ -37,7 +37,7 @@ from ..network.pairs import Way
 from ..problem import Problem
 from ..rounding import ROUNDING
 from ..stepping.tableaux import SSP_RK2, SSP_RK3, Stages, convex
-from .field import Field
+from .field import Felt, Field
 from .start import direction_averages, given_averages
 from .state import State
 from .stencil import stencil
@@ -158,8 +158,11 @@ class Flow:
 
     def field(self, state: State, moments: Array | None = None) -> Field:
         """The field of the density as it is now."""
-        if moments is None:
-            moments = self.moments(state)
+        risk, felt = self.felt(self.moments(state) if moments is None else moments)
+        return felt.at_risk(float(risk))
+
+    def felt(self, moments: Array) -> tuple[Array, Felt]:
+        """The risk of a density with these moments, one number where h is, and the field."""
         response = self.interaction.respond(moments[1] * self.cell_volume)
         faces: list[Array] = []
         if self.problem.trains_inner:
@@ -171,7 +174,7 @@ class Flow:
         raised = self.chart.raised(response.gradient, self.centres)
         square = (response.gradient * raised).sum(axis=-1)
         velocity = Velocity(faces, outer, self.problem.ridge, rate)
-        return Field(response.risk, response.h, square, velocity, response.source)
+        return response.risk, Felt(response.h, square, velocity, response.source)
 
     @cached_property
     def stencil(self) -> Stencil:
@@ -191,15 +194,20 @@ class Flow:
 
     def rate(self, velocity: Velocity, axis: OuterAxis) -> float:
         """Largest share of a cell that drift takes out of it in unit time (first-order upwind)."""
-        low, high = axis.span
+        return float(self.fastest(replace(velocity, heat=None), axis.span, axis.weight))
+
+    def fastest(self, velocity: Velocity, span: tuple[float, float], weight: float) -> Array:
+        """The same of a velocity without noise, as one number where the velocity is."""
+        low, high = span
         leaving = np.zeros_like(self.volume)
         if velocity.faces:
             plus, minus = self.kernels.outflow(velocity.faces, self.volume)
             leaving = np.maximum(max(high, 0.0) * plus, max(-low, 0.0) * minus)
         if velocity.outer is not None:
             pull = velocity.outer_rate * velocity.ridge * max(-low, high)
-            leaving = leaving + (np.abs(velocity.outer) + pull) / axis.weight
-        return float(leaving.max())
+            leaving = leaving + (np.abs(velocity.outer) + pull) / weight
+        fastest: Array = leaving.max()
+        return fastest
 
     def diffusion_rate(self, temperature: float, axis: OuterAxis) -> float:
         """Half of the decay rate of the mode that alternates in sign, the fastest, by diffusion."""

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ...kernels import Kernels
 from ...kernels.contract import OverlapSums
 from ..geometry import Chart, Stations
+from ..products import product
 from .activations import Activation
 from .data import Samples
 from .kernel_sums import kernel_sums, whole_sums
@@ -40,13 +41,13 @@ Array = NDArray[np.float64]
 class Response:
     """What a distribution of outer weights does.
 
-    risk : R; h : (2d, n, .., n) field at the cell centres
+    risk : R, one number, where h is; h : (2d, n, .., n) field at the cell centres
     gradient : (2d, n, .., n, d) of h in p, tangent; edge_gradient : the same as slabs, on panel
         edges
     source : what h is a sum over, for `Interaction.at`: l'/rows of every row, or c itself
     """
 
-    risk: float
+    risk: Array
     h: Array
     gradient: Array
     edge_gradient: Array
@@ -58,6 +59,11 @@ Linear = Callable[[Array], Response]
 
 class Interaction(Protocol):
     """Maps outer weights c (2d, n, .., n) to the field."""
+
+    @property
+    def replayable(self) -> bool:
+        """Whether a device may record `respond`; see `Kernels.recorded`."""
+        ...
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
@@ -98,8 +104,7 @@ class _Directions:
 
     def resultant(self, outer: Array) -> Array:
         """(d,): sum_j c_j v_j."""
-        along: Array = outer.ravel() @ self.centres.reshape(-1, self.centres.shape[-1])
-        return along
+        return product(outer.ravel(), self.centres.reshape(-1, self.centres.shape[-1]))
 
     def both(self, sums: Array, gradients: Array, parity: int) -> tuple[Array, Array]:
         """Sums and gradients of a function of that parity, at the stations and antipodes."""
@@ -108,7 +113,7 @@ class _Directions:
             np.concatenate([gradients, -parity * gradients]),
         )
 
-    def response(self, risk: float, h: Array, gradient: Array, source: Array) -> Response:
+    def response(self, risk: Array, h: Array, gradient: Array, source: Array) -> Response:
         """Onto the grid, with the gradient taken in p."""
         m = len(self.half)
         own = self.chart.gradient(gradient, self.p, self.v)
@@ -118,6 +123,8 @@ class _Directions:
 
 class SampledInteraction:
     """Expectations as means over the training rows."""
+
+    replayable = True
 
     def __init__(
         self,
@@ -163,7 +170,8 @@ class SampledInteraction:
     def _predict(self, outer: Array, whitened: Array, sums: list[PairSums]) -> Array:
         sigma, directions = self.activation, self.directions
         mean_direction = directions.resultant(outer)
-        f: Array = sigma.linear * (whitened @ mean_direction) + sigma.constant * outer.sum()
+        along = product(whitened, mean_direction)
+        f: Array = sigma.linear * along + sigma.constant * outer.sum()
         for part, pairs in zip(sigma.parts, sums, strict=True):
             f = f + pairs.forward(part.weight * directions.stations.fold(outer, part.parity))
         return f
@@ -171,20 +179,20 @@ class SampledInteraction:
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
         f, targets = self._predict_rows(outer), self.targets
-        risk = float(self.loss.value(f, targets).mean())
+        risk = self.loss.value(f, targets).mean()
         return self._pulled(risk, self.loss.slope(f, targets) / len(f))
 
     def linear(self, outer: Array) -> Linear:
         """The derivative of `respond` at outer weights; the risk is left 0."""
         f = self._predict_rows(outer)
-        bend = self.loss.curvature(f, self.targets) / len(f)
-        return lambda more: self._pulled(0.0, bend * self._predict_rows(more))
+        bend, still = self.loss.curvature(f, self.targets) / len(f), np.zeros_like(f[0])
+        return lambda more: self._pulled(still, bend * self._predict_rows(more))
 
-    def _pulled(self, risk: float, residual: Array) -> Response:
+    def _pulled(self, risk: Array, residual: Array) -> Response:
         """The field of residuals over the number of rows."""
         sigma, directions = self.activation, self.directions
-        pull = residual @ self.inputs
-        h = sigma.linear * (directions.v @ pull) + sigma.constant * residual.sum()
+        pull = product(residual, self.inputs)
+        h = sigma.linear * product(directions.v, pull) + sigma.constant * residual.sum()
         gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
         for part, pairs in zip(sigma.parts, self.sums, strict=True):
             sums, slopes = pairs.backward(part.weight * residual)
@@ -195,8 +203,8 @@ class SampledInteraction:
     def at(self, v: Array, source: Array) -> tuple[Array, Array]:
         """(m,), (m, d): h and its ambient gradient at any whitened v (m, d), all of the host."""
         sigma, inputs, v = self.activation, self.inputs, self.kernels.array(v)
-        pull = source @ inputs
-        h = sigma.linear * (v @ pull) + sigma.constant * source.sum()
+        pull = product(source, inputs)
+        h = sigma.linear * product(v, pull) + sigma.constant * source.sum()
         gradient = np.broadcast_to(sigma.linear * pull, v.shape)
         for part in sigma.parts:
             sums, slopes = self.kernels.pair_backward(
@@ -236,6 +244,7 @@ class PopulationInteraction:
         self.target_moment = teacher.second_moment() + teacher.noise**2
         half, neurons = map(kernels.host, (self.directions.half, self.directions.neurons))
         self.sums = kernel_sums(activation, chart, half, neurons, way, kernels)
+        self.replayable = all(each.replayable for each in self.sums)
 
     @cached_property
     def whole(self) -> OverlapSums:
@@ -255,19 +264,20 @@ class PopulationInteraction:
         """Risk, field and gradient."""
         h, gradient = self._overlaps(outer)
         h, gradient = h - self.correlation, gradient - self.correlation_gradient
-        response = self.directions.response(0.0, h, gradient, outer)
-        power = float((outer * (response.h - self.centre_correlation)).sum())
+        response = self.directions.response(np.zeros_like(h[0]), h, gradient, outer)
+        power = (outer * (response.h - self.centre_correlation)).sum()
         return replace(response, risk=0.5 * (power + self.target_moment))
 
     def linear(self, outer: Array) -> Linear:
         """The derivative of `respond`, the same everywhere; the risk is left 0."""
-        return lambda more: self.directions.response(0.0, *self._overlaps(more), more)
+        still = np.zeros_like(outer.ravel()[0])
+        return lambda more: self.directions.response(still, *self._overlaps(more), more)
 
     def _overlaps(self, outer: Array) -> tuple[Array, Array]:
         """K c and its gradient in v, at all stations."""
         sigma, directions = self.activation, self.directions
         pull = sigma.linear**2 * directions.resultant(outer)
-        h = directions.v @ pull + sigma.constant**2 * outer.sum()
+        h = product(directions.v, pull) + sigma.constant**2 * outer.sum()
         gradient = np.broadcast_to(pull, directions.v.shape)
         for sums in self.sums:
             folded = directions.stations.fold(outer, sums.parity)

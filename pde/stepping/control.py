@@ -104,11 +104,22 @@ def spread(dt: float, remaining: float) -> tuple[float, bool]:
     return (remaining / 2, False) if dt > remaining / 2 else (dt, False)
 
 
+def size(h: Array, volume: Array) -> Array:
+    """2-norm over the sphere, one number where h is."""
+    root: Array = np.sqrt((volume * h * h).sum())
+    return root
+
+
 def norm(h: Array, volume: Array) -> float:
     """2-norm over the sphere."""
-    return float(np.sqrt((volume * h * h).sum()))
+    return float(size(h, volume))
 
 
 def miss(h: Array, predicted: Array, volume: Array, peak: float) -> float:
     """Relative distance of the field from its prediction."""
-    return norm(h - predicted, volume) / max(norm(h, volume), FLOOR * peak, 1e-300)
+    return relative(norm(h - predicted, volume), norm(h, volume), peak)
+
+
+def relative(off: float, own: float, peak: float) -> float:
+    """A distance from a field of that norm, where the largest so far was `peak`."""
+    return off / max(own, FLOOR * peak, 1e-300)
