@@ -7,7 +7,8 @@
     memcheck   the kernels' cases under compute-sanitizer, which sees accesses beyond arrays
     racecheck  the same, which sees threads that meet in shared memory
     example    the first steps of a large example, stored as a run is; then thrown away
-    kernels    speed, as CSV in benchmarks/results, named after the GPU and the day
+    kernels    speed, as CSV in benchmarks/results, named after the GPU and the day; with it, the
+               time of a step launch by launch and as CUDA graphs
 
 Exit code 0 where all have passed, 1 where one has not or could not run, 2 without a GPU. Needs the
 source tree, the extras gpu12 or gpu13 and test, and for two parts the CUDA toolkit.

@@ -7,7 +7,8 @@
                         all of line and row, and KeOps, JAX, torch, numba where they are installed
     stage               cells/s of the transport: the first stage of a step moves two numbers a
                         cell, a later one three
-    step                a whole step of a run beside its cost model; time and memory as cells grow
+    step                a whole step of a run beside its cost model; time and memory as cells grow;
+                        on a GPU also launch by launch and as CUDA graphs, see graphs.py
 
 Two limits are measured in the same rounds: `copy`, bytes read and written by one, and `fma`, flop
 of multiply-adds alone (on NumPy, of a matrix product); a pair needs d + 1 multiply-adds forward and
@@ -33,7 +34,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bnflow.benchmarks import steps
+from bnflow.benchmarks import graphs, steps
 from bnflow.benchmarks.interaction import Setting, setting
 from bnflow.benchmarks.kernel_cases import (
     limit_cases,
@@ -68,6 +69,7 @@ PEERS_COME_IN = ("jax", "numba", "pykeops", "torch")
 class Sizes:
     """entries : of a copy; multiply_adds : of a limit; pairs : d, directions, rows
     sums : d, cells, rows; peers : the same, where they take part; stages, steps : of grids
+    grids, widths : of grids and networks whose steps are compared with CUDA graphs and without
     """
 
     entries: int
@@ -81,6 +83,8 @@ class Sizes:
     rounds: int = ROUNDS
     activations: tuple[str, ...] = ("relu", "tanh", "erf")
     schemes: tuple[Scheme, ...] = ("muscl", "weno")
+    grids: tuple[Size, ...] = ()
+    widths: tuple[int, ...] = ()
 
 
 QUICK = Sizes(
@@ -92,6 +96,8 @@ QUICK = Sizes(
     ((2, 64, 64), (3, 12, 32)),
     (Size(3, 8, 24, 500), Size(3, 12, 24, 500), Size(3, 16, 24, 500)),
     rounds=2,
+    grids=(Size(2, 64, 64, 500), Size(3, 16, 24, 500)),
+    widths=(1_000,),
 )
 HOST = Sizes(
     1 << 23,
@@ -114,6 +120,8 @@ GPU = Sizes(
         *(Size(4, n, 64, 10_000) for n in (16, 24, 32, 48)),
     ),
     counted=20,
+    grids=(Size(2, 64, 64, 1_000), *(Size(3, n, 64, 1_000) for n in (16, 32, 64, 128))),
+    widths=(100, 1_000, 10_000, 100_000),
 )
 
 
@@ -192,6 +200,18 @@ def measured(kernels: Kernels, dtype: str, sizes: Sizes) -> Iterator[dict[str, o
         rows += told
         yield from (row.csv() for row in told)
     yield from whole_steps(kernels, dtype, sizes, rows)
+    if isinstance(kernels, CudaKernels):
+        yield from both_ways(kernels, dtype, sizes)
+
+
+def both_ways(kernels: CudaKernels, dtype: str, sizes: Sizes) -> Iterator[dict[str, object]]:
+    """Steps launch by launch and as CUDA graphs, with their table; neurons in 64 bits alone."""
+    widths = sizes.widths if dtype == "float64" else ()
+    for number, each in enumerate(
+        graphs.compared(kernels, dtype, sizes.grids, widths, sizes.counted)
+    ):
+        print(f"{graphs.HEAD}\n{each}" if number == 0 else each)
+        yield from (row_of(timing, np.nan) for timing in (each.alone, each.recorded))
 
 
 def groups(kernels: Kernels, dtype: str, sizes: Sizes) -> Iterator[tuple[str, str, list[Case]]]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -28,6 +28,8 @@ from .reference.activations import Remainder
 Array = NDArray[Any]
 Scheme = Literal["upwind", "muscl", "weno"]
 Real = Literal["float64", "float32"]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 TIE = 2.0**-43  # far above the rounding of p.x, far below what distinguishes points and rows;
 # whitening rounds by the root of its condition number, so ties in raw data are met up to 1e4 of it
@@ -180,6 +182,7 @@ class Kernels(Protocol):
     chunk: int  # numbers of an array that small work is gathered in: a cache's, or a device's fill
     on_host: bool  # whether its memory is the host's
     keeps_overlaps: bool  # whether matrices of overlaps, kept, are worth their memory
+    sorts_from: int  # so many neurons on a circle, whose sums are then by sorting, else by pairs
 
     def typed(self, real: Real) -> Kernels:
         """The same backend, in the same place, for densities of a type."""
@@ -205,6 +208,22 @@ class Kernels(Protocol):
 
     def about(self) -> dict[str, str]:
         """The device and what drives it, by name; nothing where that is the host."""
+        ...
+
+    def recorded(
+        self, function: Callable[Given, Result], still: int = 0
+    ) -> Callable[Given, Result]:
+        """The function, whose work a device may record and launch again as one.
+
+        It is called by position, and takes and gives device arrays, in tuples and dataclasses,
+        beside hashable values. For arguments of the same shapes and values its work is the same:
+        these functions, elementwise operations and sums. The host reads no number of the device
+        and brings none; no library is called, for matrices, transforms or sorts. It writes in
+        nothing but its result, and what it reads beside its arguments neither moves nor changes
+        while it lives. A result is the caller's.
+
+        still : of the first so many arguments, arrays that are large and stay where they are
+        """
         ...
 
     def moments(self, rho: Array, a_values: Array, a_weight: float) -> Array:
@@ -268,10 +287,18 @@ class Kernels(Protocol):
         """The sums of an overlap; None where this backend has none for it."""
         ...
 
-    def combine(self, out: Array, arrays: Sequence[Array], weights: Sequence[float]) -> None:
+    def combine(
+        self,
+        out: Array,
+        arrays: Sequence[Array],
+        weights: Sequence[float],
+        scale: float | Array = 1.0,
+        after: int = 0,
+    ) -> None:
         """out = sum_i weights_i arrays_i, eight at most, from the first on; all of one shape.
 
-        `out` may be one of the arrays.
+        `out` may be one of the arrays. Weights from the `after`th on are times `scale`, a number or
+        (1,): in what is `recorded` a length of a step is the latter, since numbers do not change.
         """
         ...
 

@@ -8,6 +8,7 @@ the head of a run says what it chose. CuPy is imported when a GPU is asked for, 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import import_module
 from math import prod
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .contract import Kernels, Real, Scheme
+from .contract import Given, Kernels, Real, Result, Scheme
 from .errors import InputError
 from .meter import peak_bytes, seconds
 from .reference.activations import Remainder
@@ -45,6 +46,7 @@ class NumpyKernels:
 
     name = "numpy"
     on_host = keeps_overlaps = True
+    sorts_from = 0
     chunk = 1 << 14  # 128 KiB: the few arrays of a layer stay in cache
 
     moments = staticmethod(moments)
@@ -89,6 +91,12 @@ class NumpyKernels:
     def about(self) -> dict[str, str]:
         """Nothing: the host is no device."""
         return {}
+
+    def recorded(
+        self, function: Callable[Given, Result], still: int = 0
+    ) -> Callable[Given, Result]:
+        """The function itself: a launch costs the host nothing here."""
+        return function
 
     def remainder(self, remainder: Remainder, z: NDArray[Any]) -> NDArray[Any]:
         """Its own function."""

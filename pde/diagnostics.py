@@ -26,10 +26,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .density.field import Field
+from .density.field import Felt, Field
 from .density.flow import Flow
 from .density.state import State
-from .geometry.axis import CellAxis
+from .geometry.axis import CellAxis, OuterAxis
 from .network.data import Population
 from .problem import Rates
 from .rounding import ROUNDING
@@ -78,6 +78,13 @@ def slopes(flow: Flow, field: Field, moments: Array, state: State | None = None)
         outer = flow.thermal_dissipation(state, replace(heated, faces=[])) / rates.outer
         inner = flow.thermal_dissipation(state, replace(heated, outer=None)) / rates.inner
         return Slopes(outer, inner, rates)
+    outer, inner = map(float, mean_squares(flow, field, moments))
+    return Slopes(outer, inner, rates)
+
+
+def mean_squares(flow: Flow, field: Felt, moments: Array) -> tuple[Array, Array]:
+    """Of d_a Psi and grad_g Psi, without noise: two numbers, where the field is."""
+    problem = flow.problem
     squares = np.zeros_like(moments[:2])
     if problem.trains_outer:
         squares[0] += field.h**2 * moments[0]
@@ -85,8 +92,8 @@ def slopes(flow: Flow, field: Field, moments: Array, state: State | None = None)
             squares[0] += ridge * (2 * field.h * moments[1] + ridge * moments[2])
     if problem.trains_inner:
         squares[1] += field.slope_square * moments[2]
-    along, across = flow.integrals(squares)
-    return Slopes(along, across, rates)
+    totals = flow.totals(squares)
+    return totals[0], totals[1]
 
 
 def dissipation(flow: Flow, field: Field, moments: Array, state: State | None = None) -> float:
@@ -96,16 +103,22 @@ def dissipation(flow: Flow, field: Field, moments: Array, state: State | None = 
 
 def sign_flux(flow: Flow, state: State, field: Field) -> float:
     """Mass that passes a = 0 in unit time, whichever way; rho there between two cells."""
-    axis, problem = state.axis, flow.problem
-    place = int(np.searchsorted(axis.values, 0.0)) - 1
+    tau = flow.problem.temperature.at(state.time)
+    return float(passing(flow, state.rho, state.axis, field.h, tau))
+
+
+def passing(flow: Flow, rho: Array, axis: OuterAxis, h: Array, tau: float = 0.0) -> Array:
+    """The same as one number where the density is."""
+    problem, place = flow.problem, int(np.searchsorted(axis.values, 0.0)) - 1
     if not (problem.trains_outer and isinstance(axis, CellAxis) and 0 <= place < axis.count - 1):
-        return 0.0
+        return np.zeros_like(h.reshape(-1)[0])
     share = -axis.values[place] / axis.width
-    low, high = state.rho[..., place], state.rho[..., place + 1]
-    flux = field.h * ((1 - share) * low + share * high)
-    if tau := problem.temperature.at(state.time):
+    low, high = rho[..., place], rho[..., place + 1]
+    flux = h * ((1 - share) * low + share * high)
+    if tau:
         flux = flux + tau * (high - low) / axis.width
-    return problem.rates.outer * flow.integral(np.abs(flux))
+    through: Array = problem.rates.outer * flow.totals(np.abs(flux)[None])[0]
+    return through
 
 
 def columns(flow: Flow, state: State) -> Array:
@@ -145,9 +158,15 @@ def defect(state: State, energy: float, noise: float = ROUNDING["float64"].noise
 
 def wall_mass(flow: Flow, state: State) -> tuple[float, float]:
     """Mass in the two outermost a cells at the low and at the high wall."""
-    ends = (state.rho[..., :2], state.rho[..., -2:])
-    low, high = flow.integrals(np.stack([end.sum(axis=-1, dtype=np.float64) for end in ends]))
-    return low * state.axis.weight, high * state.axis.weight
+    low, high = map(float, at_walls(flow, state.rho, state.axis))
+    return low, high
+
+
+def at_walls(flow: Flow, rho: Array, axis: OuterAxis) -> tuple[Array, Array]:
+    """The same as numbers where the density is."""
+    ends = [end.sum(axis=-1, dtype=np.float64) for end in (rho[..., :2], rho[..., -2:])]
+    totals = flow.totals(np.stack(ends)) * axis.weight
+    return totals[0], totals[1]
 
 
 def audit(flow: Flow, state: State, field: Field, moments: Array) -> dict[str, float | Array]:

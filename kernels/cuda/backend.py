@@ -6,9 +6,9 @@ a row is float64 always: it costs next to nothing, and sums in it keep 32-bit ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,10 +16,12 @@ from numpy.typing import DTypeLike, NDArray
 from ..contract import (
     Array,
     Connectivity,
+    Given,
     Lines,
     LineSums,
     Overlap,
     Real,
+    Result,
     Scheme,
     Stencil,
     Velocity,
@@ -30,6 +32,7 @@ from ..reference.roots import LEAST_PIVOT, pivots_suffice
 from . import line_sums, memory, overlaps, thermal, transport
 from .device import Device
 from .elementwise import Elementwise
+from .graphs import Recorded
 from .grid import SCHEMES, Shape, lanes, threads, warps
 from .module import Module
 from .pairs import PairSums
@@ -43,6 +46,7 @@ class CudaKernels:
 
     name = "cuda"
     on_host = keeps_overlaps = False
+    sorts_from = 1 << 13  # before, a graph of all pairs is less than 180 launches; never measured
     chunk = 1 << 23  # 64 MiB
 
     def __init__(self, device: Device, real: Real = "float64") -> None:
@@ -90,13 +94,20 @@ class CudaKernels:
         """The device and what drives it, by name."""
         return self.device.about()
 
+    def recorded(
+        self, function: Callable[Given, Result], still: int = 0
+    ) -> Callable[Given, Result]:
+        """The function, replayed as a CUDA graph from its fourth call on."""
+        return cast("Callable[Given, Result]", Recorded(self.device, function, still))
+
     def memory(self) -> int:
         """Bytes of memory that the device has, in all."""
         return self.device.memory()
 
     def held(self, shape: tuple[int, ...], scheme: Scheme, noise: bool) -> int:
         """Bytes that kernels keep beside their arguments."""
-        return memory.held(shape, self.real, scheme, noise)
+        graph = memory.recorded(shape) if self.device.recorder is not None else 0
+        return memory.held(shape, self.real, scheme, noise) + graph
 
     def moments(self, rho: Array, a_values: Array, a_weight: float) -> Array:
         """(3, 2d, n, .., n): moments of order 0, 1 and 2 over a."""
@@ -199,8 +210,20 @@ class CudaKernels:
             self._pairs[key] = PairSums(double, "float64", *key)
         return self._pairs[key]
 
-    def combine(self, out: Array, arrays: Sequence[Array], weights: Sequence[float]) -> None:
-        """out = sum_i weights_i arrays_i, from the first on; `out` may be one of them."""
+    def combine(
+        self,
+        out: Array,
+        arrays: Sequence[Array],
+        weights: Sequence[float],
+        scale: float | Array = 1.0,
+        after: int = 0,
+    ) -> None:
+        """out = sum_i weights_i arrays_i, from the first on; `out` may be one of them.
+
+        Weights from the `after`th on are times `scale`, a number or (1,).
+        """
+        times = scale if isinstance(scale, float | int) else 1.0
+        weights = [*weights[:after], *(times * weight for weight in weights[after:])]
         kernel = "combine" if out.dtype == self.real else "combine_doubles"
         empty = COMBINED - len(arrays)
         self.module("combination", {"DIMENSION": 2})(
@@ -208,6 +231,8 @@ class CudaKernels:
             *threads(out.size),
             *(*arrays, *[None] * empty),
             *(*weights, *[0.0] * empty),
+            None if isinstance(scale, float | int) else scale,
+            after,
             out.size,
             out,
         )

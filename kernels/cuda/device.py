@@ -6,16 +6,32 @@ nothing else in this room needs a GPU to be exercised.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import meter
+from .recorder import CupyRecorder
 
 KEPT = 8  # constant host arrays whose device copies are remembered
+GRAPHS = "BNFLOW_GRAPHS"  # of the environment: 0 leaves every launch by itself
+
+
+class Recorder(Protocol):
+    """Records launches; see `graphs`."""
+
+    def apart(self) -> AbstractContextManager[None]:
+        """Within, arrays are made in the recorder's own memory; in order with what is outside."""
+        ...
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """What `work` launches, as a function that launches it; nothing is computed now."""
+        ...
 
 
 @dataclass
@@ -24,6 +40,8 @@ class Device:
 
     seconds, peak_bytes : as in `meter`, by the device's own clock and allocator
     about : what the device is, and by what it is driven
+    recorder : of launches; None: there are no graphs. It stays where `records` has become False,
+        for kept memory may be of its pool
     """
 
     xp: Any
@@ -32,12 +50,17 @@ class Device:
     seconds: Callable[[meter.Call, int], float] = meter.seconds
     peak_bytes: Callable[[meter.Call], int] = meter.peak_bytes
     about: Callable[[], dict[str, str]] = dict
+    recorder: Recorder | None = None
+    records: bool = True
     _scratch: dict[str, Any] = field(default_factory=dict)
     _kept: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
     _constants: dict[tuple[bytes, str], Any] = field(default_factory=dict)
+    _noted: list[Any] | None = None
 
     def array(self, values: Any, dtype: DTypeLike = np.float64) -> Any:
         """`values` on the device, contiguous and of that type; copied only where they are not."""
+        if self._noted is not None and not isinstance(values, self.xp.ndarray):
+            raise TypeError("values of the host in what is recorded")
         return self.xp.ascontiguousarray(self.xp.asarray(values, dtype=dtype))
 
     def scratch(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> Any:
@@ -45,27 +68,43 @@ class Device:
         held = self._scratch.get(name)
         if held is None or held.shape != shape or held.dtype != dtype:
             held = self._scratch[name] = self.xp.empty(shape, dtype)
-        return held
+        return self._note(held)
 
     def constant(self, values: Any, dtype: DTypeLike = np.float64) -> Any:
         """A small array of the host, copied once."""
         if not isinstance(values, np.ndarray):
             return self.array(values, dtype)
         key = (values.tobytes(), np.dtype(dtype).name)
-        if key not in self._constants:
-            while len(self._constants) >= KEPT:
-                del self._constants[next(iter(self._constants))]
-            self._constants[key] = self.array(values, dtype)
-        return self._constants[key]
+        kept = self._constants.pop(key) if key in self._constants else self.array(values, dtype)
+        return self._note(_last(self._constants, key, kept))
 
     def derived(self, name: str, source: Any, make: Callable[[], Any]) -> Any:
         """What `make` gives for an immutable object, made once for as long as that is in use."""
         key = (name, id(source))
-        if key not in self._kept:
-            while len(self._kept) >= KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = (source, make())  # the source too, so that its id stays its own
-        return self._kept[key][1]
+        kept = self._kept.pop(key) if key in self._kept else (source, make())
+        return self._note(_last(self._kept, key, kept)[1])  # the source too: its id stays its own
+
+    @contextmanager
+    def noted(self) -> Iterator[list[Any]]:
+        """All kept memory that is handed out within; what holds the list keeps it."""
+        self._noted = found = list[Any]()
+        try:
+            yield found
+        finally:
+            self._noted = None
+
+    def _note(self, kept: Any) -> Any:
+        if self._noted is not None:
+            self._noted.append(kept)
+        return kept
+
+
+def _last(kept: dict[Any, Any], key: Any, value: Any) -> Any:
+    """The value, remembered as the one used last; the one that was used first is forgotten."""
+    while len(kept) >= KEPT:
+        del kept[next(iter(kept))]
+    kept[key] = value
+    return value
 
 
 def cupy_device(cupy: Any) -> Device:
@@ -106,4 +145,5 @@ def cupy_device(cupy: Any) -> Device:
             "cupy": cupy.__version__,
         }
 
-    return Device(cupy, cupy.RawModule, memory, seconds, peak_bytes, about)
+    recorder = None if os.environ.get(GRAPHS) == "0" else CupyRecorder(cupy)
+    return Device(cupy, cupy.RawModule, memory, seconds, peak_bytes, about, recorder)

@@ -29,6 +29,13 @@ def held(shape: tuple[int, ...], real: Real, scheme: Scheme, noise: bool) -> int
     return total + _tables(grid) + (_warm(grid, each) if noise else 0)
 
 
+def recorded(shape: tuple[int, ...]) -> int:
+    """Bytes of the graphs of a step: their results, and what is alive in them at once."""
+    grid = Shape(len(shape) - 1, shape[1], shape[-1])
+    d = grid.dimension
+    return 8 * grid.directions * (34 + 14 * d + 3 * d * d)
+
+
 def _tables(grid: Shape) -> int:
     """Of the halo: a number a slot, and four nodes' first and weights a cell of a line."""
     slots = 4 * grid.dimension * (grid.dimension - 1)

@@ -21,24 +21,39 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Field:
-    """risk : R; h : field; slope_square : |grad_g h|^2; velocity : with the rates k_a, k_w.
+class Felt:
+    """h : field; slope_square : |grad_g h|^2; velocity : with the rates k_a, k_w.
 
     source : of the field at any direction, see `network.interaction`
     """
 
-    risk: float
     h: Array
     slope_square: Array
     velocity: Velocity
     source: Array
 
+    def at_risk(self, risk: float) -> Field:
+        """The field, with the risk that goes with it."""
+        return Field(self.h, self.slope_square, self.velocity, self.source, risk)
 
-def extrapolated(now: Velocity, before: Velocity, weight: float) -> Velocity:
+
+@dataclass(frozen=True)
+class Field(Felt):
+    """risk : R."""
+
+    risk: float
+
+
+def extrapolated(now: Velocity, before: Velocity, weight: float | Array) -> Velocity:
     """now + weight (now - before): weight dt/(2 dt_before) gives the midpoint of the next step."""
-    faces = [f + weight * (f - g) for f, g in zip(now.faces, before.faces, strict=True)]
-    return replace(now, faces=faces, outer=_ahead(now.outer, before.outer, weight))
+    faces = [ahead(f, g, weight) for f, g in zip(now.faces, before.faces, strict=True)]
+    moves = now.outer is not None and before.outer is not None
+    return replace(
+        now, faces=faces, outer=ahead(now.outer, before.outer, weight) if moves else None
+    )
 
 
-def _ahead(now: Any, before: Any, weight: float) -> Any:
-    return None if now is None else now + weight * (now - before)
+def ahead(now: Any, before: Any, weight: float | Array) -> Array:
+    """The same of an array."""
+    extrapolated: Array = now + weight * (now - before)
+    return extrapolated

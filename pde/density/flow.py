@@ -37,7 +37,7 @@ from ..network.pairs import Way
 from ..problem import Problem
 from ..rounding import ROUNDING
 from ..stepping.tableaux import SSP_RK2, SSP_RK3, Stages, convex
-from .field import Field
+from .field import Felt, Field
 from .start import direction_averages, given_averages
 from .state import State
 from .stencil import stencil
@@ -152,13 +152,17 @@ class Flow:
         room = max(room, 0.5 * (high - low) / (a_cells - 1))  # half a cell, for atoms
         return low - room, high + room
 
+    def totals(self, values: Array) -> Array:
+        """(k,): integrals over the directions of k numbers a cell, (k, 2d, n, .., n)."""
+        return self.kernels.totals(values, self.cell_volume)
+
     def integral(self, values: Array) -> float:
-        """Over the directions, of one number a cell (2d, n, .., n)."""
-        return float(self.kernels.totals(values[None], self.cell_volume)[0])
+        """Of one number a cell, (2d, n, .., n), on the host."""
+        return float(self.totals(values[None])[0])
 
     def integrals(self, values: Array) -> list[float]:
-        """Of k numbers a cell, (k, 2d, n, .., n)."""
-        return [float(total) for total in self.kernels.totals(values, self.cell_volume)]
+        """Of k numbers a cell, on the host."""
+        return [float(total) for total in self.kernels.host(self.totals(values))]
 
     def moments(self, state: State) -> Array:
         """(3, 2d, n, .., n): moments over a of orders 0, 1, 2, per unit volume."""
@@ -166,8 +170,11 @@ class Flow:
 
     def field(self, state: State, moments: Array | None = None) -> Field:
         """The field of the density as it is now."""
-        if moments is None:
-            moments = self.moments(state)
+        risk, felt = self.felt(self.moments(state) if moments is None else moments)
+        return felt.at_risk(float(risk))
+
+    def felt(self, moments: Array) -> tuple[Array, Felt]:
+        """The risk of a density with these moments, one number where h is, and the field."""
         response = self.interaction.respond(moments[1] * self.cell_volume)
         faces: list[Array] = []
         if self.problem.trains_inner:
@@ -179,7 +186,7 @@ class Flow:
         raised = self.chart.raised(response.gradient, self.centres)
         square = (response.gradient * raised).sum(axis=-1)
         velocity = Velocity(faces, outer, self.problem.ridge, rate)
-        return Field(response.risk, response.h, square, velocity, response.source)
+        return response.risk, Felt(response.h, square, velocity, response.source)
 
     @cached_property
     def stencil(self) -> Stencil:
@@ -199,15 +206,20 @@ class Flow:
 
     def rate(self, velocity: Velocity, axis: OuterAxis) -> float:
         """Largest share of a cell that drift takes out of it in unit time (first-order upwind)."""
-        low, high = axis.span
+        return float(self.fastest(replace(velocity, heat=None), axis.span, axis.weight))
+
+    def fastest(self, velocity: Velocity, span: tuple[float, float], weight: float) -> Array:
+        """The same of a velocity without noise, as one number where the velocity is."""
+        low, high = span
         leaving = np.zeros_like(self.volume)
         if velocity.faces:
             plus, minus = self.kernels.outflow(velocity.faces, self.volume)
             leaving = np.maximum(max(high, 0.0) * plus, max(-low, 0.0) * minus)
         if velocity.outer is not None:
             pull = velocity.outer_rate * velocity.ridge * max(-low, high)
-            leaving = leaving + (np.abs(velocity.outer) + pull) / axis.weight
-        return float(leaving.max())
+            leaving = leaving + (np.abs(velocity.outer) + pull) / weight
+        fastest: Array = leaving.max()
+        return fastest
 
     def diffusion_rate(self, temperature: float, axis: OuterAxis) -> float:
         """Half of the decay rate of the mode that alternates in sign, the fastest, by diffusion."""

@@ -26,6 +26,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..products import inner
 from .metric import BatchNormMetric
 from .sphere import CubedSphere
 
@@ -93,8 +94,7 @@ class Chart:
         """(.., d): gradient in p, tangent, of a function of v, from its ambient gradient in v."""
         if self.coordinates == "raw":
             return self.metric.raw_gradient(gradient, p, v)
-        radial: Array = np.einsum("...d,...d->...", gradient, v)[..., None]
-        return gradient - v * radial
+        return gradient - v * inner(gradient, v)[..., None]
 
     def raised(self, covector: Array, p: Array) -> Array:
         """(.., d): the mobility on a tangent covector, such as a gradient."""

@@ -18,20 +18,21 @@ Source: Ma and Ying, arXiv 2110.08725, in the coordinates above. All arrays of d
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...kernels.errors import InputError
+from ..products import form, inner, product
 
 Array = NDArray[np.float64]
 Entry = TypeVar("Entry", bound=np.generic)
 
-PLACED = 32  # arrays whose copies elsewhere are remembered
 EXACT = 1e-13  # relative deviation from the identity that is rounding
 
-_placed: dict[tuple[int, type], tuple[NDArray[Any], NDArray[Any]]] = {}
+_placed: dict[tuple[int, type], NDArray[Any]] = {}
 
 
 class BatchNormMetric:
@@ -73,12 +74,12 @@ class BatchNormMetric:
     def whitened(self, u: ArrayLike) -> Array:
         """(.., d): v = S^(1/2) u / |S^(1/2) u| of raw directions u (any length)."""
         u = _points(u)
-        return _normalised(u @ beside(self.square_root, u))
+        return _normalised(product(u, beside(self.square_root, u)))
 
     def raw(self, v: ArrayLike) -> Array:
         """(.., d): u = S^(-1/2) v / |S^(-1/2) v| of whitened directions v (any length)."""
         v = _points(v)
-        return _normalised(v @ beside(self.inverse_square_root, v))
+        return _normalised(product(v, beside(self.inverse_square_root, v)))
 
     def mobility(self, v: ArrayLike) -> Array:
         """(.., d, d): M(v), the inverse metric on the tangent space at unit v."""
@@ -98,7 +99,7 @@ class BatchNormMetric:
 
     def raised(self, covector: Array, v: Array) -> Array:
         """(.., d): M(v) on a covector (.., d), without forming M; at unit v."""
-        stretched = _tangent(_tangent(covector, v) @ beside(self.covariance, v), v)
+        stretched = _tangent(product(_tangent(covector, v), beside(self.covariance, v)), v)
         return (self._q(v) / self.norm**2)[..., None] * stretched
 
     @property
@@ -117,15 +118,13 @@ class BatchNormMetric:
 
         grad_u = S^(1/2) P_v grad_v / |S^(1/2) u|; tangent to the sphere at u.
         """
-        radial = np.einsum("...d,...d->...", gradient, v)[..., None]
         root = beside(self.square_root, u)
-        tangent: Array = (gradient - radial * v) @ root
-        length: Array = np.linalg.norm(u @ root, axis=-1, keepdims=True)
+        tangent = product(gradient - inner(gradient, v)[..., None] * v, root)
+        length: Array = np.linalg.norm(product(u, root), axis=-1, keepdims=True)
         return tangent / length
 
     def _q(self, v: Array) -> Array:
-        q: Array = np.einsum("...i,ij,...j->...", v, beside(self.inverse, v), v)
-        return q
+        return form(v, beside(self.inverse, v))
 
 
 def _checked_covariance(covariance: ArrayLike) -> Array:
@@ -163,20 +162,18 @@ def _normalised(x: Array) -> Array:
 
 
 def _tangent(x: Array, v: Array) -> Array:
-    radial: Array = np.einsum("...d,...d->...", x, v)[..., None]
-    return x - radial * v
+    return x - inner(x, v)[..., None] * v
 
 
 def beside(matrix: NDArray[Entry], points: Array) -> NDArray[Entry]:
-    """A small array where the points are, copied there once."""
+    """A small array where the points are; the copy lives as long as the array, in one place."""
     if isinstance(points, np.ndarray):
         return matrix
     key = (id(matrix), type(points))
     if key not in _placed:
-        while len(_placed) >= PLACED:
-            del _placed[next(iter(_placed))]
-        _placed[key] = matrix, np.asarray(matrix, like=points)  # the first, so that its id stays
-    return _placed[key][1]
+        _placed[key] = np.asarray(matrix, like=points)
+        weakref.finalize(matrix, _placed.pop, key, None).atexit = False
+    return _placed[key]
 
 
 def _tangent_projection(v: Array) -> Array:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..config import Config
 from ..config.affine import has_affine
+from ..products import inner
 from .initial import OuterLaw
 
 Array = NDArray[np.float64]
@@ -79,7 +80,7 @@ class Affine(NamedTuple):
     def pulled(self, v: Array, gradient: Array) -> tuple[Array, Affine]:
         """dh/dv (.., neurons, d), and dh/dgamma, dh/dbeta, of the gradient of h in the points."""
         along = gradient[..., :-1]
-        slope = np.einsum("...d,...d->...", v, along)
+        slope = inner(v, along)
         return self.gamma[..., None] * along, Affine(slope, gradient[..., -1])
 
     def square(self) -> Array:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ...kernels import Kernels
 from ...kernels.contract import OverlapSums
 from ..geometry import Chart, Stations
+from ..products import product
 from .activations import Activation
 from .data import Samples
 from .kernel_sums import kernel_sums, whole_sums
@@ -40,13 +41,13 @@ Array = NDArray[np.float64]
 class Response:
     """What a distribution of outer weights does.
 
-    risk : R; h : (2d, n, .., n) field at the cell centres
+    risk : R, one number, where h is; h : (2d, n, .., n) field at the cell centres
     gradient : (2d, n, .., n, d) of h in p, tangent; edge_gradient : the same as slabs, on panel
         edges
     source : what h is a sum over, for `Interaction.at`: l'/rows of every row, or c itself
     """
 
-    risk: float
+    risk: Array
     h: Array
     gradient: Array
     edge_gradient: Array
@@ -58,6 +59,11 @@ Linear = Callable[[Array], Response]
 
 class Interaction(Protocol):
     """Maps outer weights c (2d, n, .., n) to the field."""
+
+    @property
+    def replayable(self) -> bool:
+        """Whether a device may record `respond`; see `Kernels.recorded`."""
+        ...
 
     def respond(self, outer: Array) -> Response:
         """Risk, field and gradient."""
@@ -98,8 +104,7 @@ class _Directions:
 
     def resultant(self, outer: Array) -> Array:
         """(d,): sum_j c_j v_j."""
-        along: Array = outer.ravel() @ self.centres.reshape(-1, self.centres.shape[-1])
-        return along
+        return product(outer.ravel(), self.centres.reshape(-1, self.centres.shape[-1]))
 
     def total(self, values: Array, weights: Array | None = None) -> Array:
         """(): of values at the centres, or of rows."""
@@ -113,7 +118,7 @@ class _Directions:
             np.concatenate([gradients, -parity * gradients]),
         )
 
-    def response(self, risk: float, h: Array, gradient: Array, source: Array) -> Response:
+    def response(self, risk: Array, h: Array, gradient: Array, source: Array) -> Response:
         """Onto the grid, with the gradient taken in p."""
         m = len(self.half)
         own = self.chart.gradient(gradient, self.p, self.v)
@@ -123,6 +128,8 @@ class _Directions:
 
 class SampledInteraction:
     """Expectations as means over the training rows."""
+
+    replayable = True
 
     def __init__(
         self,
@@ -167,8 +174,8 @@ class SampledInteraction:
 
     def _predict(self, outer: Array, whitened: Array, sums: list[PairSums]) -> Array:
         sigma, directions = self.activation, self.directions
-        f: Array = sigma.linear * (whitened @ directions.resultant(outer))
-        f = f + sigma.constant * directions.total(outer)
+        along = product(whitened, directions.resultant(outer))
+        f: Array = sigma.linear * along + sigma.constant * directions.total(outer)
         for part, pairs in zip(sigma.parts, sums, strict=True):
             f = f + pairs.forward(part.weight * directions.stations.fold(outer, part.parity))
         return f
@@ -179,20 +186,22 @@ class SampledInteraction:
         risk = self._mean(self.loss.value(f, targets))
         return self._pulled(risk, self.loss.slope(f, targets) / len(f))
 
-    def _mean(self, losses: Array) -> float:
-        return float(self.directions.total(losses)) / len(losses)
+    def _mean(self, losses: Array) -> Array:
+        mean: Array = self.directions.total(losses) / len(losses)
+        return mean
 
     def linear(self, outer: Array) -> Linear:
         """The derivative of `respond` at outer weights; the risk is left 0."""
         f = self._predict_rows(outer)
-        bend = self.loss.curvature(f, self.targets) / len(f)
-        return lambda more: self._pulled(0.0, bend * self._predict_rows(more))
+        bend, still = self.loss.curvature(f, self.targets) / len(f), np.zeros_like(f[0])
+        return lambda more: self._pulled(still, bend * self._predict_rows(more))
 
-    def _pulled(self, risk: float, residual: Array) -> Response:
+    def _pulled(self, risk: Array, residual: Array) -> Response:
         """The field of residuals over the number of rows."""
         sigma, directions = self.activation, self.directions
-        pull = residual @ self.inputs
-        h = sigma.linear * (directions.v @ pull) + sigma.constant * directions.total(residual)
+        pull = product(residual, self.inputs)
+        total = directions.total(residual)
+        h = sigma.linear * product(directions.v, pull) + sigma.constant * total
         gradient = np.broadcast_to(sigma.linear * pull, directions.v.shape)
         for part, pairs in zip(sigma.parts, self.sums, strict=True):
             sums, slopes = pairs.backward(part.weight * residual)
@@ -203,8 +212,8 @@ class SampledInteraction:
     def at(self, v: Array, source: Array) -> tuple[Array, Array]:
         """(m,), (m, d): h and its ambient gradient at any whitened v (m, d), all of the host."""
         sigma, inputs, v = self.activation, self.inputs, self.kernels.array(v)
-        pull = source @ inputs
-        h = sigma.linear * (v @ pull) + sigma.constant * self.directions.total(source)
+        pull = product(source, inputs)
+        h = sigma.linear * product(v, pull) + sigma.constant * self.directions.total(source)
         gradient = np.broadcast_to(sigma.linear * pull, v.shape)
         for part in sigma.parts:
             sums, slopes = self.kernels.pair_backward(
@@ -218,7 +227,7 @@ class SampledInteraction:
         if not len(self.test_inputs):
             return float("nan")
         f = self.predict(outer, self.test_inputs)
-        return self._mean(self.loss.value(f, self.test_targets))
+        return float(self._mean(self.loss.value(f, self.test_targets)))
 
 
 class PopulationInteraction:
@@ -244,6 +253,7 @@ class PopulationInteraction:
         self.target_moment = teacher.second_moment() + teacher.noise**2
         half, neurons = map(kernels.host, (self.directions.half, self.directions.neurons))
         self.sums = kernel_sums(activation, chart, half, neurons, way, kernels)
+        self.replayable = all(each.replayable for each in self.sums)
 
     @cached_property
     def whole(self) -> OverlapSums:
@@ -263,19 +273,21 @@ class PopulationInteraction:
         """Risk, field and gradient."""
         h, gradient = self._overlaps(outer)
         h, gradient = h - self.correlation, gradient - self.correlation_gradient
-        response = self.directions.response(0.0, h, gradient, outer)
-        power = float(self.directions.total(outer, response.h - self.centre_correlation))
+        response = self.directions.response(np.zeros_like(h[0]), h, gradient, outer)
+        power = self.directions.total(outer, response.h - self.centre_correlation)
         return replace(response, risk=0.5 * (power + self.target_moment))
 
     def linear(self, outer: Array) -> Linear:
         """The derivative of `respond`, the same everywhere; the risk is left 0."""
-        return lambda more: self.directions.response(0.0, *self._overlaps(more), more)
+        still = np.zeros_like(outer.ravel()[0])
+        return lambda more: self.directions.response(still, *self._overlaps(more), more)
 
     def _overlaps(self, outer: Array) -> tuple[Array, Array]:
         """K c and its gradient in v, at all stations."""
         sigma, directions = self.activation, self.directions
         pull = sigma.linear**2 * directions.resultant(outer)
-        h = directions.v @ pull + sigma.constant**2 * directions.total(outer)
+        total = directions.total(outer)
+        h = product(directions.v, pull) + sigma.constant**2 * total
         gradient = np.broadcast_to(pull, directions.v.shape)
         for sums in self.sums:
             folded = directions.stations.fold(outer, sums.parity)

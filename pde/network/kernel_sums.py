@@ -49,11 +49,13 @@ class KernelSums(Protocol):
     """The sums with one kernel, of a parity.
 
     description : one phrase; table_bytes : of what is kept from step to step
+    replayable : whether a device may record them, see `Kernels.recorded`
     """
 
     parity: int
     description: str
     table_bytes: int
+    replayable: bool
 
     def __call__(self, folded: Array) -> tuple[Array, Array]:
         """(m,), (m, d) at the half stations, of folded outer weights."""
@@ -62,6 +64,8 @@ class KernelSums(Protocol):
 
 class MatrixSums:
     """By matrices, which are kept."""
+
+    replayable = False
 
     def __init__(
         self, kernel: RemainderKernel, half: Array, neurons: Array, kernels: Kernels
@@ -82,7 +86,7 @@ class MatrixSums:
 class TileSums:
     """By tiles of the matrices, computed again at every step. sums : over all pairs."""
 
-    table_bytes = 0
+    table_bytes, replayable = 0, True
 
     def __init__(
         self, sums: OverlapSums, parity: int, half: Array, neurons: Array, kernels: Kernels
@@ -102,7 +106,7 @@ class TileSums:
 class CircleSums:
     """On a circle of equal whitened angles: the sum over centres is a convolution."""
 
-    description = "FFT on the circle"
+    description, replayable = "FFT on the circle", False
 
     def __init__(
         self, kernel: RemainderKernel, half: Array, neurons: Array, kernels: Kernels
@@ -143,6 +147,8 @@ class SphereSums:
 
     series : k_l of the kernel, and the error of its value; budget : bytes that may be kept
     """
+
+    replayable = False
 
     def __init__(
         self,

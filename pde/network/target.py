@@ -32,6 +32,7 @@ from ...kernels import Kernels
 from ...kernels.errors import InputError
 from ..config import target as tables
 from ..geometry.subspace import within
+from ..products import product
 from .activations import Activation, activation
 from .dual import DualKernel
 from .hermite import coefficients, series
@@ -130,10 +131,10 @@ class SingleIndex:
         return lambda v: self._along(v, direction, neuron)
 
     def _along(self, v: Array, direction: Array, neuron: Activation | str) -> Correlation:
-        product = self.hermite * neuron_coefficients(neuron, len(self.hermite))
-        c = v @ direction
-        value: Any = polyval(c, product)
-        slope: Any = polyval(c, polyder(product))
+        powers = self.hermite * neuron_coefficients(neuron, len(self.hermite))
+        c = product(v, direction)
+        value: Any = polyval(c, powers)
+        slope: Any = polyval(c, polyder(powers))
         return value, slope[:, None] * direction
 
     def second_moment(self) -> float:
@@ -161,7 +162,7 @@ class Linear:
     def correlations(self, neuron: Activation, kernels: Kernels) -> Callable[[Array], Correlation]:
         """The same of points of a backend, as a function of them."""
         pull = kernels.array(neuron_coefficients(neuron, 2)[1] * self.coefficients)
-        return lambda v: (v @ pull, np.tile(pull, (len(v), 1)))
+        return lambda v: (product(v, pull), np.tile(pull, (len(v), 1)))
 
     def second_moment(self) -> float:
         """E[y^2] on normal inputs, without noise."""

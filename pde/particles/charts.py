@@ -30,6 +30,7 @@ from ..geometry import BatchNormMetric
 from ..geometry import Chart as GridChart
 from ..geometry.chart import Induced
 from ..geometry.metric import beside
+from ..products import inner, product
 
 Array = NDArray[np.float64]
 Coordinates = Literal["raw", "whitened", "ellipsoid"]
@@ -77,7 +78,7 @@ class RawChart:
         u = _unit(x)
         slope = self.metric.raw_gradient(gradient, u, points)
         motion = self.chart.raised(slope, u)
-        return motion, _dot(slope, motion)
+        return motion, inner(slope, motion)
 
     def retracted(self, x: Array) -> Array:
         """x / |x|."""
@@ -106,7 +107,7 @@ class WhitenedChart:
         """Mobility times grad_v h."""
         slope = _tangent(points, gradient)
         motion = self.chart.raised(slope, points)
-        return motion, _dot(slope, motion)
+        return motion, inner(slope, motion)
 
     def retracted(self, x: Array) -> Array:
         """x / |x|."""
@@ -131,22 +132,22 @@ class EllipsoidChart:
 
     def points(self, x: Array) -> Array:
         """S^(1/2) q."""
-        return _unit(x @ beside(self.metric.square_root, x))
+        return _unit(product(x, beside(self.metric.square_root, x)))
 
     def rise(self, x: Array, points: Array, gradient: Array) -> tuple[Array, Array]:
         """|q|^2/r^2 (I - q q' S)(I - S q q') dh/dq."""
         metric, q = self.metric, self.retracted(x)
-        slope = gradient @ beside(metric.square_root, x)
-        normal = q @ beside(metric.covariance, x)
-        slope = slope - normal * _dot(q, slope)[..., None]
-        motion = slope - q * _dot(normal, slope)[..., None]
-        motion *= (_dot(q, q) / metric.norm**2)[..., None]
-        return motion, _dot(slope, motion)
+        slope = product(gradient, beside(metric.square_root, x))
+        normal = product(q, beside(metric.covariance, x))
+        slope = slope - normal * inner(q, slope)[..., None]
+        motion = slope - q * inner(normal, slope)[..., None]
+        motion *= (inner(q, q) / metric.norm**2)[..., None]
+        return motion, inner(slope, motion)
 
     def retracted(self, x: Array) -> Array:
         """x / sqrt(x' S x)."""
         root = beside(self.metric.square_root, x)
-        back: Array = x / np.linalg.norm(x @ root, axis=-1, keepdims=True)
+        back: Array = x / np.linalg.norm(product(x, root), axis=-1, keepdims=True)
         return back
 
     def from_raw(self, w: Array) -> Array:
@@ -169,12 +170,12 @@ class PlainChart:
 
     def points(self, x: Array) -> Array:
         """S^(1/2) w, or w."""
-        return x if self.root is None else x @ beside(self.root, x)
+        return x if self.root is None else product(x, beside(self.root, x))
 
     def rise(self, x: Array, points: Array, gradient: Array) -> tuple[Array, Array]:
         """dh/dw itself."""
-        slope = gradient if self.root is None else gradient @ beside(self.root, x)
-        return slope, _dot(slope, slope)
+        slope = gradient if self.root is None else product(gradient, beside(self.root, x))
+        return slope, inner(slope, slope)
 
     def retracted(self, x: Array) -> Array:
         """Itself."""
@@ -201,15 +202,10 @@ def chart(coordinates: Coordinates, metric: BatchNormMetric, induced: Induced = 
     return CHARTS[coordinates](metric, induced)
 
 
-def _dot(x: Array, y: Array) -> Array:
-    product: Array = np.einsum("...d,...d->...", x, y)
-    return product
-
-
 def _unit(x: Array) -> Array:
     one: Array = x / np.linalg.norm(x, axis=-1, keepdims=True)
     return one
 
 
 def _tangent(v: Array, x: Array) -> Array:
-    return x - v * _dot(v, x)[..., None]
+    return x - v * inner(v, x)[..., None]

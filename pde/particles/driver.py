@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from ...kernels.errors import NumericalFailure
 from ..frame import Frame
-from ..network.affine import Affine
 from ..stepping.control import spread
 from ..stepping.loop import Loop, Report
-from ..stepping.runge_kutta import ErrorControl, Point, advanced, equal_steps, estimated_error
+from ..stepping.runge_kutta import ErrorControl, Point, equal_steps
 from ..stepping.tableaux import Tableau
-from .audits import audit, balance
+from .attempt import Attempt, Judged, Means, Seen, Stepper, affine_of, joined, norm
+from .audits import audit
 from .flow import NeuronField, NeuronFlow
 from .noise import Noise
 from .sharpness import sharpness
@@ -68,12 +68,17 @@ class NeuronDriver(Loop):
         self.control = ErrorControl(tableau.order, tolerance)
         self.temperature = flow.problem.temperature
         self.noise = Noise(flow.problem, flow.chart, seed)
-        self._observe(flow.field(state.x, state.a, state.mass, state.affine))
+        stepper, recorded = Stepper(flow, tableau), flow.kernels.recorded
+        self._moved, self._tried, self._seen = stepper.moved, stepper.tried, stepper.seen
+        if flow.replayable(state.a.shape[1]):
+            self._moved, self._tried = recorded(stepper.moved), recorded(stepper.tried)
+            self._seen = recorded(stepper.seen)
+        self._look()
 
     @property
     def risk(self) -> float:
         """R now, mean over the replicas."""
-        return float(self.field.risk.mean())
+        return self._means.risk
 
     @property
     def energy(self) -> float:
@@ -86,13 +91,24 @@ class NeuronDriver(Loop):
         if self.step is None:
             self.state.dt = self._first_length()
 
-    def _observe(self, field: NeuronField) -> None:
-        if not field.finite:
-            raise NumericalFailure(_first_bad(self.state, field))
-        self.field = field
+    def _look(self) -> None:
+        """Compute the field of the state as it is."""
+        made = self._seen(self._point, self.state.mass)
+        self._observe(made, Means.of(self.flow.kernels.host(made.numbers)))
+
+    def _observe(self, seen: Seen, means: Means) -> None:
+        if not means.finite:
+            raise NumericalFailure(_first_bad(self.state, seen.field))
+        self.field, self._slope, self._means = seen.field, seen.slope, means
         if self.flow.problem.rates.solved:
-            self.state.a = field.a
-        self._energy, self.dissipation = balance(self.flow, self.state, field)
+            self.state.a = seen.field.a
+        self._balance()
+
+    def _balance(self) -> None:
+        """F and D at this time; NaN at a temperature."""
+        noisy, means = self.temperature.at(self.state.time) > 0, self._means
+        self._energy = float("nan") if noisy else means.energy
+        self.dissipation = float("nan") if noisy else means.dissipation
 
     def _step(self, until: float) -> None:
         remaining = until - self.state.time
@@ -104,7 +120,7 @@ class NeuronDriver(Loop):
             dt, hit = self._controlled_step(remaining)
         self.state.time = until if hit else self.state.time + dt
         self.state.step += 1
-        self._energy, self.dissipation = balance(self.flow, self.state, self.field)
+        self._balance()
         self._record(dt)
 
     def _noisy_step(self, remaining: float, tau: float) -> tuple[float, bool]:
@@ -118,9 +134,9 @@ class NeuronDriver(Loop):
             state.dt = dt
         heat = self.temperature.mean(state.time, state.time + dt) * dt
         self._walk(heat / 2, 0)
-        point, _, drift = self._moved(dt)
-        state.x, state.a, state.lost, *affine = point
-        state.affine, state.drift = _affine(affine), state.drift + drift
+        moved = self._moved(*self._start(dt))
+        state.x, state.a, state.lost, *affine = moved.point
+        state.affine, state.drift = affine_of(affine), state.drift + float(moved.drift)
         self._walk(heat / 2, 1)
         return dt, hit
 
@@ -128,8 +144,8 @@ class NeuronDriver(Loop):
         state = self.state
         point = (state.x, state.a, *(state.affine or ()))
         state.x, state.a, *affine = self.noise.walked(point, heat, state.step, walk)
-        state.affine = _affine(affine)
-        self._observe(self.flow.field(state.x, state.a, state.mass, state.affine))
+        state.affine = affine_of(affine)
+        self._look()
 
     def _noisy_length(self, tau: float) -> float:
         state, problem = self.state, self.flow.problem
@@ -141,8 +157,7 @@ class NeuronDriver(Loop):
     def _fixed_step(self, remaining: float) -> tuple[float, bool]:
         assert self.step is not None
         dt, hit = equal_steps(self.step, remaining)
-        point, field, drift, _ = self._tried(dt)
-        self._accept(point, field, drift)
+        self._accept(*self._attempt(dt))
         return dt, hit
 
     def _controlled_step(self, remaining: float) -> tuple[float, bool]:
@@ -150,69 +165,57 @@ class NeuronDriver(Loop):
         state, wanted = self.state, self.state.dt
         while True:
             dt, hit = spread(wanted, remaining)
-            point, field, drift, error = self._tried(dt)
+            made, judged = self._attempt(dt)
+            error = self._error(judged)
             longer = dt * self.control.factor(error, state.error)
-            if error <= 1.0 and field.finite:
+            if error <= 1.0 and judged.means.finite:
                 break
             wanted = min(longer, dt)
             if dt < SHORTEST * max(state.time, 1.0):
-                raise NumericalFailure(_first_bad(state, field))
+                raise NumericalFailure(_first_bad(state, made.field))
         state.dt, state.error = max(longer, wanted) if dt < wanted else longer, error
         if state.dt < 2 * dt:  # not on its way up from a first step, or from a close save time
             self._refuse_stall(state.dt, "solver.tolerance: some neurons move that fast")
-        self._accept(point, field, drift)
+        self._accept(made, judged)
         return dt, hit
 
-    def _moved(self, dt: float) -> tuple[Point, list[Point], float]:
-        """The point after a step, its stages, and what the manifold took."""
-        flow, state, mass = self.flow, self.state, self.state.mass
+    def _start(self, dt: float) -> tuple[Point, Point, Array, Array]:
+        """What a step of that length is a function of."""
+        mass = self.state.mass
+        return self._point, self._slope, mass, np.full_like(mass[:1], dt)
 
-        def slope(point: Point) -> Point:
-            x, a, _, *affine = point
-            return flow.velocity(flow.field(x, a, mass, _affine(affine)), a)
+    @property
+    def _point(self) -> Point:
+        state = self.state
+        return state.x, state.a, state.lost, *(state.affine or ())
 
-        start = (state.x, state.a, state.lost, *(state.affine or ()))
-        first = flow.velocity(self.field, state.a)
-        combine = flow.kernels.combine
-        (x, *rest), *stages = advanced(self.tableau, slope, start, first, dt, combine)
-        x, drift = flow.retracted(x)
-        return (x, *rest), stages, drift
+    def _attempt(self, dt: float) -> tuple[Attempt, Judged]:
+        """A step, and what it is worth."""
+        made = self._tried(*self._start(dt))
+        return made, Judged.of(self.flow.kernels.host(made.numbers))
 
-    def _tried(self, dt: float) -> tuple[Point, NeuronField, float, float]:
-        """The point after a step, the field there, what the manifold took, and the error."""
-        flow, state = self.flow, self.state
-        (x, a, lost, *affine), stages, drift = self._moved(dt)
-        field = flow.field(x, a, state.mass, _affine(affine))
-        error = 0.0
-        if self.tableau.defect:
-            last = flow.velocity(field, a)
-            off_x, off_a, off_lost, *off = estimated_error(
-                self.tableau, stages, last, dt, flow.kernels.combine
-            )
-            parts = [(off_x, x, state.x), (off_a, a, state.a)]
-            if state.affine is not None:
-                parts.append((_joined(off), _joined(affine), _joined(state.affine)))
-            error = max(self._relative(*parts), self._unbalanced(off_lost, lost))
-        return (x, a, lost, *affine), field, drift, error
+    def _error(self, judged: Judged) -> float:
+        """Of a step, in units of the tolerance; 0 where the method does not tell."""
+        return max(self._relative(judged.sizes), self._unbalanced(judged.off_lost, judged.lost))
 
-    def _relative(self, *parts: tuple[Array, Array, Array]) -> float:
-        """Error in units of the tolerance; each part is (error, new value, old value)."""
+    def _relative(self, sizes: Sequence[tuple[float, float, float]]) -> float:
+        """Of the weights, each kind against its own size."""
         total = 0.0
-        for off, new, old in parts:
-            size = max(_norm(new, self.state.mass), _norm(old, self.state.mass))
-            total += (_norm(off, self.state.mass) / size) ** 2 if size else 0.0
+        for off, new, old in sizes:
+            size = max(new, old)
+            total += (off / size) ** 2 if size else 0.0
         return float(total**0.5 / self.control.tolerance)
 
-    def _unbalanced(self, off: Array, lost: Array) -> float:
-        """Error of the dissipated energy, in units of the tolerance: fast neurons show here."""
-        scale = max(float(np.abs(lost).mean()), FIRST_LOSS * abs(self.state.start_energy))
-        return float(np.abs(off).mean()) / (scale * self.control.tolerance) if scale else 0.0
+    def _unbalanced(self, off: float, lost: float) -> float:
+        """Of the dissipated energy: fast neurons show here."""
+        scale = max(lost, FIRST_LOSS * abs(self.state.start_energy))
+        return off / (scale * self.control.tolerance) if scale else 0.0
 
-    def _accept(self, point: Point, field: NeuronField, drift: float) -> None:
-        self.state.x, self.state.a, self.state.lost, *affine = point
-        self.state.affine = _affine(affine)
-        self.state.drift += drift
-        self._observe(field)
+    def _accept(self, made: Attempt, judged: Judged) -> None:
+        self.state.x, self.state.a, self.state.lost, *affine = made.point
+        self.state.affine = affine_of(affine)
+        self.state.drift += judged.drift
+        self._observe(made, judged.means)
 
     def _first_length(self) -> float:
         fast = self._relative_speed()
@@ -221,14 +224,14 @@ class NeuronDriver(Loop):
     def _relative_speed(self) -> float:
         """Velocity of the weights over their size, of the kind that is fastest so."""
         state, mass = self.state, self.state.mass
-        x, a, _, *affine = self.flow.velocity(self.field, state.a)
+        x, a, _, *affine = self._slope
         speeds = [
-            _norm(x, mass) / _norm(state.x, mass),
-            _norm(a, mass) / max(_norm(state.a, mass), FIRST_STEP),
+            float(norm(x, mass)) / float(norm(state.x, mass)),
+            float(norm(a, mass)) / max(float(norm(state.a, mass)), FIRST_STEP),
         ]
         if state.affine is not None:
-            size = max(_norm(_joined(state.affine), mass), FIRST_STEP)
-            speeds.append(_norm(_joined(affine), mass) / size)
+            size = max(float(norm(joined(state.affine), mass)), FIRST_STEP)
+            speeds.append(float(norm(joined(affine), mass)) / size)
         return max(speeds)
 
     def _frame(self, whole: bool = True) -> Frame:
@@ -241,21 +244,6 @@ class NeuronDriver(Loop):
         diagnostics = audit(self.flow, state, self.field)
         log = self._taken_log()
         return Frame(state.time, state.step, fields, 0, diagnostics, log, state.packed(host))
-
-
-def _affine(parts: Sequence[Array]) -> Affine | None:
-    return Affine(*parts) if parts else None
-
-
-def _joined(parts: Sequence[Array]) -> Array:
-    """(replicas, neurons, 2): gamma and beta, or what belongs to them, side by side."""
-    return np.stack(list(parts), axis=-1)
-
-
-def _norm(values: Array, mass: Array) -> float:
-    """Root mean square over neurons and replicas of (replicas, neurons[, d])."""
-    flat = values.reshape(*values.shape[:2], -1)
-    return float(np.sqrt((np.einsum("knd,knd->kn", flat, flat) @ mass).mean()))
 
 
 def _first_bad(state: NeuronState, field: NeuronField) -> str:

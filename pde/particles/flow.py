@@ -30,6 +30,7 @@ from ...kernels.errors import InputError
 from ..network.affine import Affine, with_ones
 from ..network.data import Data, Samples
 from ..problem import Problem
+from ..products import SMALL, inner, product
 from ..stepping.runge_kutta import Point
 from .charts import Chart, Coordinates, PlainChart, chart
 from .interaction import (
@@ -64,10 +65,13 @@ class NeuronField:
     slope: Affine | None = None
 
     @property
-    def finite(self) -> bool:
-        """Whether every number is one."""
-        parts = (self.risk, self.h, self.motion, *(self.slope or ()))
-        return all(bool(np.isfinite(part).all()) for part in parts)
+    def finite(self) -> Array:
+        """Whether every number is one, where the numbers are."""
+        parts = [self.h, self.motion, *(self.slope if self.slope is not None else [])]
+        whole: Array = np.isfinite(self.risk).all()  # type: ignore[assignment]
+        for part in parts:
+            whole = whole & np.isfinite(part).all()
+        return whole
 
 
 class NeuronFlow:
@@ -96,6 +100,11 @@ class NeuronFlow:
         if self.balanced:
             state.balance = state.a**2 - self.balancing(state)
         return state
+
+    def replayable(self, neurons: int) -> bool:
+        """Whether a device may record a step of so many; see `Kernels.recorded`."""
+        small = self.problem.dimension <= SMALL and not self.problem.rates.solved
+        return small and self.interaction.replayable(neurons)
 
     @property
     def balanced(self) -> bool:
@@ -127,17 +136,17 @@ class NeuronFlow:
         if affine is not None:
             gradient, slope = affine.pulled(points, gradient)
             slope = self._moving(slope)
-        outer = inner = rest = np.zeros_like(a)
+        outer = across = rest = np.zeros_like(a)
         motion = np.zeros_like(x)
         if self.problem.trains_outer:
             outer = (response.h + self.problem.ridge * a) ** 2
         if self.problem.trains_inner:
             motion, square = self.chart.rise(x, points, gradient)
-            motion, inner = rates.inner * motion, a**2 * square
+            motion, across = rates.inner * motion, a**2 * square
         if slope is not None:
             rest = a**2 * slope.square()
-        lost = (rates.outer * outer + rates.inner * inner + rest) @ mass
-        drive = (outer + inner + rest) @ mass
+        lost = product(rates.outer * outer + rates.inner * across + rest, mass)
+        drive = product(outer + across + rest, mass)
         return NeuronField(response.risk, lost, response.h, motion, drive, a, slope)
 
     def _moving(self, slope: Affine) -> Affine:
@@ -160,16 +169,16 @@ class NeuronFlow:
 
     def energy(self, field: NeuronField, a: Array, mass: Array) -> Array:
         """(replicas,): F, without noise; an entropy of finitely many neurons is none."""
-        energy: Array = field.risk + 0.5 * self.problem.ridge * (a**2 @ mass)
+        energy: Array = field.risk + 0.5 * self.problem.ridge * product(a**2, mass)
         return energy
 
-    def retracted(self, x: Array) -> tuple[Array, float]:
+    def retracted(self, x: Array) -> tuple[Array, Array]:
         """x on its manifold, and the largest relative departure from it that this removed."""
         back = self.chart.retracted(x)
         if back is x:
-            return x, 0.0
+            return x, np.zeros_like(x[0, 0, 0])
         off = np.sqrt(_square(x - back) / _square(back))
-        return back, float(off.max())
+        return back, off.max()
 
     def distance(self, x: Array, other: Array) -> Array:
         """(.., N): geodesic distance of inner weights in the metric of the flow."""
@@ -243,5 +252,4 @@ def _met(problem: Problem, inputs: Array) -> Array:
 
 
 def _square(x: Array) -> Array:
-    square: Array = np.einsum("...d,...d->...", x, x)
-    return square
+    return inner(x, x)

@@ -7,7 +7,8 @@ and the ambient gradient of h in p, for every replica on its own. Three forms of
     RowInteraction          mean over rows: two passes over (neurons x rows), in tiles in cache;
                             no activation is stored
     KernelInteraction       square loss on normal inputs, |p| = 1: h = K c - E[y sigma], K the dual
-                            kernel, in tiles; on the circle with relu or abs by sorting (`circle`)
+                            kernel, in tiles; on the circle with relu or abs by sorting (`circle`),
+                            from so many neurons on as the backend says
     HomogeneousInteraction  the same for points of any length and sigma(s z) = s sigma(z), s > 0:
                             h(p) = |p| h(p/|p|)
 
@@ -33,6 +34,7 @@ from ..network.dual import DualKernel
 from ..network.kernel_sums import whole_sums
 from ..network.loss import Loss
 from ..network.target import Teacher
+from ..products import inner, product
 from .circle import Sums, sorted_sums
 from .regression import by_overlaps, by_rows
 
@@ -61,6 +63,10 @@ The change of points counts by w.grad_p sigma, with the outer weight in w.
 
 class NeuronInteraction(Protocol):
     """Maps points and outer weights to the field."""
+
+    def replayable(self, neurons: int) -> bool:
+        """Whether a device may record `respond`, of so many; see `Kernels.recorded`."""
+        ...
 
     def respond(self, points: Array, outer: Array) -> Response:
         """Risk, field and gradient."""
@@ -108,10 +114,15 @@ class RowInteraction:
         """One phrase that says which sums run."""
         return f"direct sums over {len(self.rows.inputs)} rows"
 
+    def replayable(self, neurons: int) -> bool:
+        """Always."""
+        return True
+
     def predict(self, points: Array, outer: Array, inputs: Array) -> Array:
         """(rows,): f of one replica, points (neurons, d), outer (neurons,)."""
         sigma = self.activation
-        f: Array = sigma.linear * (inputs @ (outer @ points)) + sigma.constant * self._total(outer)
+        along = product(inputs, product(outer, points))
+        f: Array = sigma.linear * along + sigma.constant * self._total(outer)
         for part in sigma.parts:
             sums = self.kernels.pair_forward(part.remainder, sigma.gain * points, inputs, outer)
             f = f + part.weight * sums
@@ -158,8 +169,8 @@ class RowInteraction:
     def _pull(self, points: Array, residual: Array) -> tuple[Array, Array]:
         """(neurons,) and (neurons, d): E[residual sigma(p.x)] and its gradient in p."""
         sigma, inputs = self.activation, self.rows.inputs
-        mean = residual @ inputs
-        h = sigma.linear * (points @ mean) + sigma.constant * self._total(residual)
+        mean = product(residual, inputs)
+        h = sigma.linear * product(points, mean) + sigma.constant * self._total(residual)
         gradient = np.broadcast_to(sigma.linear * mean, points.shape)
         for part in sigma.parts:
             sums, slopes = self.kernels.pair_backward(
@@ -188,21 +199,32 @@ class KernelInteraction:
         self.activation, self.target, self.kernels = activation, target, kernels
         self.target_moment = target.second_moment() + target.noise**2
         self.correlation = target.correlations(activation, kernels)
-        on_circle = sorted_sums(activation) if dimension == 2 else None
-        self.sums: Sums = on_circle or _pair_sums(whole_sums(kernels, activation))
-        self._description = "sorted sums on the circle" if on_circle else "dual-kernel tiles"
+        self.sorted = sorted_sums(activation) if dimension == 2 else None
+        self.pairs: Sums | None = None
+        if self.sorted is None or kernels.sorts_from:
+            self.pairs = _pair_sums(whole_sums(kernels, activation))
 
     def description(self) -> str:
         """One phrase that says which sums run."""
-        return self._description
+        if self.sorted is None:
+            return "dual-kernel tiles"
+        few = self.kernels.sorts_from
+        return "sorted sums on the circle" + (f", dual-kernel tiles below {few:,}" if few else "")
+
+    def replayable(self, neurons: int) -> bool:
+        """Unless they are sorted, for which there is a library."""
+        return self.sorted is None or neurons < self.kernels.sorts_from
 
     def respond(self, points: Array, outer: Array) -> Response:
         """Risk, field and gradient."""
         risk, h, gradient = (np.empty_like(x) for x in (outer[:, 0], outer, points))
+        many = outer.shape[1] >= self.kernels.sorts_from
+        sums = (self.sorted if many else None) or self.pairs
+        assert sums is not None
         for k, (v, c) in enumerate(zip(points, outer, strict=True)):
-            value, slope = self.sums(v, c)
+            value, slope = sums(v, c)
             wanted, wanted_slope = self.correlation(v)
-            risk[k] = 0.5 * (c @ (value - 2 * wanted) + self.target_moment)
+            risk[k] = 0.5 * (product(c, value - 2 * wanted) + self.target_moment)
             h[k], gradient[k] = value - wanted, slope - wanted_slope
         return Response(risk, h, gradient)
 
@@ -262,13 +284,17 @@ class HomogeneousInteraction:
         """One phrase that says which sums run."""
         return self.sphere.description()
 
+    def replayable(self, neurons: int) -> bool:
+        """As they are on the sphere."""
+        return self.sphere.replayable(neurons)
+
     def respond(self, points: Array, outer: Array) -> Response:
         """Risk, field and gradient."""
         length, v = _polar(points)
-        inner = self.sphere.respond(v, outer * length)
-        radial = np.einsum("...d,...d->...", inner.gradient, v)
-        gradient = inner.gradient + v * (inner.h - radial)[..., None]
-        return Response(inner.risk, length * inner.h, gradient)
+        there = self.sphere.respond(v, outer * length)
+        radial = inner(there.gradient, v)
+        gradient = there.gradient + v * (there.h - radial)[..., None]
+        return Response(there.risk, length * there.h, gradient)
 
     def linear(self, points: Array, outer: Array) -> Linear:
         """The derivative of h and its gradient: w splits into a part along v and one across."""

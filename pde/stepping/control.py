@@ -21,7 +21,6 @@ step would make the next extrapolation's weight dt/(2 dt_before) explode.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,12 +105,23 @@ def spread(dt: float, remaining: float) -> tuple[float, bool]:
     return (remaining / 2, False) if dt > remaining / 2 else (dt, False)
 
 
+def size(kernels: Kernels, h: Array, volume: Array) -> Array:
+    """2-norm over the sphere, one number where h is."""
+    root: Array = np.sqrt(kernels.totals((volume * h)[None], h)[0])
+    return root
+
+
 def norm(kernels: Kernels, h: Array, volume: Array) -> float:
     """2-norm over the sphere."""
-    return math.sqrt(kernels.totals((volume * h)[None], h)[0])
+    return float(size(kernels, h, volume))
 
 
 def miss(kernels: Kernels, h: Array, predicted: Array, volume: Array, peak: float) -> float:
     """Relative distance of the field from its prediction."""
-    off, size = (norm(kernels, field, volume) for field in (h - predicted, h))
-    return off / max(size, FLOOR * peak, 1e-300)
+    off, own = (norm(kernels, field, volume) for field in (h - predicted, h))
+    return relative(off, own, peak)
+
+
+def relative(off: float, own: float, peak: float) -> float:
+    """A distance from a field of that norm, where the largest so far was `peak`."""
+    return off / max(own, FLOOR * peak, 1e-300)

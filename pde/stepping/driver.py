@@ -24,16 +24,25 @@ from numpy.typing import NDArray
 
 from ...kernels import Velocity
 from ...kernels.errors import Notice, NumericalFailure
-from ..density.field import Field, extrapolated
+from ..density.field import Field
 from ..density.flow import Flow, fields_held
 from ..density.potential import potential_range
 from ..density.state import Memory, State
-from ..diagnostics import audit, columns, entropy, free_energy, sign_flux, slopes, wall_mass
+from ..diagnostics import (
+    Slopes,
+    audit,
+    columns,
+    entropy,
+    free_energy,
+    sign_flux,
+    slopes,
+)
 from ..frame import Frame
 from ..geometry.axis import CellAxis
 from ..sharpness import sharpness
-from .control import StepControl, miss, norm, spread
+from .control import StepControl, miss, relative, spread
 from .loop import Loop, Report
+from .observation import Observer
 from .stabilised import explicit, stabilised
 
 __all__ = ["Driver", "Report"]
@@ -79,6 +88,11 @@ class Driver(Loop):
         self.steady = len(self.temperature.values) == 1
         self._entropy = 0.0  # kept where the temperature changes
         self._wall_told = self._depth_told = self._refused_told = False
+        observer, recorded = Observer(flow), flow.kernels.recorded
+        self._seen, self._extrapolated = observer.seen, recorded(observer.ahead)
+        if flow.interaction.replayable:
+            self._seen = recorded(observer.seen, 1)
+        self._drift = 0.0  # rate of the velocity ahead
         self._observe()
 
     @property
@@ -93,16 +107,25 @@ class Driver(Loop):
 
     def _begin(self) -> None:
         self.state.start_energy = self.energy
-        self.state.peak_field = self._norm()
+        self.state.peak_field = self._size
 
     def _observe(self) -> None:
-        self.moments = self.flow.moments(self.state)
-        self.field = self.flow.field(self.state, self.moments)
-        if not (np.isfinite(self.field.risk) and np.isfinite(self.field.h).all()):
-            raise NumericalFailure(_first_bad(self.flow, self.state, self.field))
-        driving = slopes(self.flow, self.field, self.moments, self.state)
+        flow, memory = self.flow, self.state.memory
+        predicted = flow.volume
+        if memory is not None and memory.h_predicted is not None:
+            predicted = memory.h_predicted
+        made = self._seen(self.state.rho, predicted, self.state.axis)
+        risk, finite, *told = map(float, flow.kernels.host(made.numbers))
+        low, high, flux, outer, inner, self._size, self._off, self._rate = told
+        self._walls, self.sign_flux = (low, high), flux
+        self.moments, self.field = made.moments, made.felt.at_risk(risk)
+        if not finite:
+            raise NumericalFailure(_first_bad(flow, self.state, self.field))
+        driving = Slopes(outer, inner, flow.problem.rates)
+        if self.temperature.at(self.state.time) > 0:
+            driving = slopes(flow, self.field, self.moments, self.state)
+            self.sign_flux = sign_flux(flow, self.state, self.field)
         self.dissipation, self.speed = driving.dissipation, driving.speed
-        self.sign_flux = sign_flux(self.flow, self.state, self.field)
         read = columns(self.flow, self.state) if len(self.temperature.values) > 1 else None
         self._energy = free_energy(self.flow, self.state, self.field, self.moments, read)
         if read is not None:
@@ -124,8 +147,9 @@ class Driver(Loop):
             predicted = before.h + ratio * (before.h - state.memory.h_before)
         state.memory = Memory(before.velocity, before.h, predicted, dt)
         self._watch_depth()
-        self._watch_walls()  # before the field: a continued run sums over the same cells
         self._observe()
+        if self._watch_walls():  # a continued run sums over the same cells
+            self._observe()
         state.dissipated += 0.5 * dt * (dissipated + self.dissipation)
         if state.dissipated > 0:
             state.memory.uneven = dt * abs(self.dissipation - dissipated) / state.dissipated
@@ -135,14 +159,15 @@ class Driver(Loop):
         state.sign_changed += 0.5 * dt * (flux + self.sign_flux)
         warmed = self.temperature.at(state.time) - self.temperature.at(start)
         state.start_energy += 0.5 * warmed * (disorder + self._entropy)
-        state.peak_field = max(state.peak_field, self._norm())
+        state.peak_field = max(state.peak_field, self._size)
         self._record(dt)
 
     def _advanced(self, velocity: Velocity, dt: float) -> bool:
         """Whether the step was taken; one that was not has changed nothing."""
         if not self._stabilises or velocity.heat is None:
             return not self.flow.advance(self.state, velocity, dt)
-        count = self.control.stages(dt, *self._rates(velocity, velocity.heat.temperature))
+        noise = self.flow.diffusion_rate(velocity.heat.temperature, self.state.axis)
+        count = self.control.stages(dt, self._drift, noise)
         self._tries += 1
         if not stabilised(self.flow, self.state, velocity, dt, count):
             explicit(self.flow, self.state, velocity, dt, self.control)
@@ -154,11 +179,6 @@ class Driver(Loop):
     def _stabilises(self) -> bool:
         """The first step is explicit: how the field changes is not known yet."""
         return self.stabilise and self.state.memory is not None
-
-    def _rates(self, velocity: Velocity, tau: float) -> tuple[float, float]:
-        """Shares of a cell in unit time: of drift, and of diffusion."""
-        axis = self.state.axis
-        return self.flow.rate(velocity, axis), self.flow.diffusion_rate(tau, axis)
 
     def _proposal(
         self, remaining: float, most: float = float("inf")
@@ -177,17 +197,21 @@ class Driver(Loop):
         while True:
             dt, hit = spread(dt, remaining)
             velocity = self._ahead(memory, dt)
-            limit = self._limit(velocity)
+            limit = self._limit(velocity, self._drift)
             if dt <= limit * (1 + 1e-9):
                 return dt, hit, velocity
             dt = 0.99 * limit
 
     def _ahead(self, memory: Memory, dt: float) -> Velocity:
         """The velocity in the middle of a step of that length, extrapolated."""
-        field, ahead = self.field, dt / (2 * memory.dt)
-        velocity = extrapolated(field.velocity, memory.velocity, ahead)
-        h = field.h + ahead * (field.h - memory.h_before)
-        return self._heated(velocity, h, dt)
+        field, axis = self.field, self.state.axis
+        share = np.full_like(field.h.reshape(-1)[:1], dt / (2 * memory.dt))
+        heights = None if self.temperature.zero else (field.h, memory.h_before)
+        made = self._extrapolated(
+            field.velocity, memory.velocity, heights, share, axis.span, axis.weight
+        )
+        self._drift = float(made.rate)
+        return self._heated(made.velocity, field.h if made.h is None else made.h, dt)
 
     def _computed(self, dt: float) -> tuple[Field, Velocity]:
         """The field in the middle of a first step of that length, and the velocity there."""
@@ -199,22 +223,25 @@ class Driver(Loop):
         tau = self.temperature.mean(self.state.time, self.state.time + dt)
         return self.flow.heated(velocity, h, tau)
 
-    def _limit(self, velocity: Velocity) -> float:
-        """Longest step under a velocity; of explicit ones, the density as it is stays positive."""
+    def _limit(self, velocity: Velocity, rate: float) -> float:
+        """Longest step under a velocity; of explicit ones, the density as it is stays positive.
+
+        rate : largest share of a cell that its drift takes out of it
+        """
+        axis = self.state.axis
         if velocity.heat is not None and self._stabilises:
-            return self.control.stabilised(*self._rates(velocity, velocity.heat.temperature))
-        rate = self.flow.rate(velocity, self.state.axis)
+            noise = self.flow.diffusion_rate(velocity.heat.temperature, axis)
+            return self.control.stabilised(rate, noise)
         if velocity.heat is not None:
-            rate = max(rate, self.flow.outflow(self.state.rho, velocity, self.state.axis))
+            rate = max(rate, self.flow.outflow(self.state.rho, velocity, axis))
         return self.control.stable(rate)
 
     def _stable_step(self) -> float:
-        rate = self.flow.rate(self.field.velocity, self.state.axis)
-        dt = self.control.stable(rate)
+        dt = self.control.stable(self._rate)
         self._refuse_stall(dt, "time.cfl, on a grid whose fastest cell empties that soon")
         if not self.temperature.zero:
             tau = self.temperature.highest(self.state.time, self.state.time + 2 * dt)
-            rates = self._rates(self.field.velocity, tau)
+            rates = self._rate, self.flow.diffusion_rate(tau, self.state.axis)
             limit = self.control.stabilised if self._stabilises and tau else self.control.damped
             dt = limit(*rates)
             self._refuse_stall(dt, "the diffusion of training.temperature on cells that small")
@@ -223,36 +250,32 @@ class Driver(Loop):
     def _accurate_step(self, memory: Memory) -> float:
         if memory.h_predicted is None:
             return memory.dt
-        return self.control.accurate(memory.dt, self._miss(self.field.h, memory.h_predicted))
-
-    def _norm(self) -> float:
-        return norm(self.flow.kernels, self.field.h, self.flow.volume)
-
-    def _miss(self, h: Array, predicted: Array) -> float:
-        return miss(self.flow.kernels, h, predicted, self.flow.volume, self.state.peak_field)
+        off = relative(self._off, self._size, self.state.peak_field)
+        return self.control.accurate(memory.dt, off)
 
     def _first_proposal(self, remaining: float, most: float) -> tuple[float, bool, Velocity]:
         """The first step: its midpoint's field is computed, and must not be too far."""
-        field = self.field
+        flow, field = self.flow, self.field
         now = self._heated(field.velocity, field.h, 0.0)
-        dt = min(self._stable_step(), self._limit(now), remaining, most)
+        dt = min(self._stable_step(), self._limit(now, self._rate), remaining, most)
         dt, hit = spread(dt, remaining)
         allowed = self.control.first_change()
         for _ in range(FIRST_TRIES):
             middle, velocity = self._computed(dt)
-            change = 2 * self._miss(middle.h, field.h)
-            limit = self._limit(velocity)
+            off = miss(flow.kernels, middle.h, field.h, flow.volume, self.state.peak_field)
+            change = 2 * off
+            limit = self._limit(velocity, flow.rate(velocity, self.state.axis))
             if change <= allowed and dt <= limit:
                 break
             dt = min(dt * max(0.1, 0.8 * allowed / change if change > 0 else 0.5), 0.99 * limit)
             hit = False
         return dt, hit, velocity
 
-    def _watch_walls(self) -> None:
-        state = self.state
+    def _watch_walls(self) -> bool:
+        """Whether the a axis has been extended."""
+        state, (low, high) = self.state, self._walls
         if not self.flow.problem.trains_outer or not isinstance(state.axis, CellAxis):
-            return
-        low, high = wall_mass(self.flow, state)
+            return False
         if self.extend:
             added = int(np.ceil(EXTENSION * state.axis.count))
             below, above = (added if mass > WALL_EXTEND else 0 for mass in (low, high))
@@ -260,6 +283,7 @@ class Driver(Loop):
                 self._refuse_growth(below + above)
                 state.axis = state.axis.extended(below, above)
                 state.rho = self.flow.kernels.regrid(state.rho, below, above)
+                return True
         elif low + high > WALL_STOP:
             raise NumericalFailure(
                 f"mass {low + high:.1e} has reached the walls of solver.a_range at t = "
@@ -273,6 +297,7 @@ class Driver(Loop):
                 Notice,
                 stacklevel=2,
             )
+        return False
 
     def _tell_refused(self) -> None:
         """Tell once where most attempts are in vain."""
@@ -290,7 +315,7 @@ class Driver(Loop):
     def _watch_depth(self) -> None:
         """Tell once where a density in balance has begun to underflow."""
         tau = self.temperature.at(self.state.time)
-        if self._depth_told or tau < self.temperature.lowest:  # on the way to none at all
+        if self._depth_told or not tau or tau < self.temperature.lowest:  # on the way to none
             return
         depth = potential_range(self.flow.problem, self.field.h, self.state.axis)
         deepest = self.flow.rounding.deepest

@@ -26,7 +26,7 @@ from .tableaux import Tableau
 Array = NDArray[np.float64]
 Point = tuple[Array, ...]
 Slope = Callable[[Point], Point]
-Combine = Callable[[Array, Sequence[Array], Sequence[float]], None]
+Combine = Callable[[Array, Sequence[Array], Sequence[float], float | Array, int], None]
 
 SAFETY, GROWTH, SHRINK = 0.9, 5.0, 0.2
 SMALLEST, REMEMBERED = 1e-10, 1e-4  # smaller errors, now and before, count as these
@@ -37,35 +37,43 @@ def advanced(
     slope: Slope,
     point: Point,
     first: Point,
-    dt: float,
+    dt: float | Array,
     combine: Combine = combine,
 ) -> list[Point]:
-    """The new point, then all stages; `first` is F(point). combine : of the backend."""
+    """The new point, then all stages; `first` is F(point).
+
+    dt : a number, or (1,) of the backend; combine : of the backend
+    """
     stages = [first]
     for row in tableau.stages:
-        stages.append(slope(_combined([point, *stages], [1.0, *_times(row, dt)], combine)))
-    weights = [1.0, *_times(tableau.weights, dt)]
-    return [_combined([point, *stages], weights, combine), *stages]
+        stages.append(slope(_combined([point, *stages], [1.0, *row], dt, 1, combine)))
+    return [_combined([point, *stages], [1.0, *tableau.weights], dt, 1, combine), *stages]
 
 
 def estimated_error(
-    tableau: Tableau, stages: list[Point], last: Point, dt: float, combine: Combine = combine
+    tableau: Tableau,
+    stages: list[Point],
+    last: Point,
+    dt: float | Array,
+    combine: Combine = combine,
 ) -> Point:
     """Local error of the step; `last` is F at the new point."""
-    return _combined([*stages, last], _times(tableau.defect, dt), combine)
+    return _combined([*stages, last], tableau.defect, dt, 0, combine)
 
 
-def _times(weights: Sequence[float], dt: float) -> list[float]:
-    return [dt * weight for weight in weights]
-
-
-def _combined(points: Sequence[Point], weights: Sequence[float], combine: Combine) -> Point:
-    """The sum of points times weights, those of weight 0 left out."""
+def _combined(
+    points: Sequence[Point],
+    weights: Sequence[float],
+    dt: float | Array,
+    after: int,
+    combine: Combine,
+) -> Point:
+    """The sum of points times weights, those of weight 0 left out; dt on the `after`th and on."""
     used = [(point, weight) for point, weight in zip(points, weights, strict=True) if weight]
     sums = []
     for parts in zip(*(point for point, _ in used), strict=True):
         sums.append(np.empty_like(parts[0]))
-        combine(sums[-1], parts, [weight for _, weight in used])
+        combine(sums[-1], parts, [weight for _, weight in used], dt, after)
     return tuple(sums)
 
 

@@ -65,7 +65,19 @@ def on_device(request: pytest.FixtureRequest) -> CudaKernels:
         return request.getfixturevalue("on_gpu")("float64")
     arrays, host_module = load("device_arrays"), request.getfixturevalue("host_module")
     compiled = lambda **how: arrays.behind(host_module(**how))  # noqa: E731
-    return CudaKernels(Device(arrays.xp, compiled, lambda: 1 << 34))
+    recorder = load("tape").Recorder(arrays)
+    return CudaKernels(Device(arrays.xp, compiled, lambda: 1 << 34, recorder=recorder))
+
+
+@pytest.fixture
+def alone(on_device: CudaKernels) -> Device:
+    """A device on the CPU with nothing kept, whose recorder has memory of its own."""
+    device = on_device.device
+    if not hasattr(device.xp, "tape"):
+        pytest.skip("of the arrays on the CPU")
+    recorder: Any = device.recorder
+    own = type(recorder)(recorder.arrays)
+    return Device(device.xp, device.raw_module, device.memory, recorder=own)
 
 
 @pytest.fixture(scope="session")

@@ -171,9 +171,13 @@ def combination(kernels: CudaKernels) -> float:
             weights = rng.normal(size=count)
             exact = np.tensordot(weights, np.array(arrays, float), 1)
             scale = np.tensordot(np.abs(weights), np.abs(np.array(arrays, float)), 1)
-            kernels.combine(arrays[-1], arrays, weights.tolist())
-            off = np.abs(arrays[-1] - exact) / (count * np.finfo(dtype).eps * scale)
-            worst = max(worst, float(off.max()))
+            first, after = np.empty_like(arrays[0]), count // 2
+            kernels.combine(first, arrays, weights.tolist())
+            off = np.abs(first - exact) / (count * np.finfo(dtype).eps * scale)
+            unscaled = [w if k < after else 4 * w for k, w in enumerate(weights.tolist())]
+            kernels.combine(arrays[-1], arrays, unscaled, np.array([0.25]), after)
+            same = np.array_equal(first, arrays[-1])  # a power of two does not round
+            worst = max(worst, float(off.max()) if same else np.inf)
     return worst
 
 

@@ -22,6 +22,8 @@ TINY = program.Sizes(
     rounds=1,
     activations=("relu",),
     schemes=("muscl",),
+    grids=(Size(2, 4, 12, 6),),
+    widths=(6,),
 )
 
 
@@ -92,5 +94,9 @@ def test_the_benchmark_runs_on_a_device(
     assert program.described(kernels)["gpu"] == "none"
     groups = {str(row["group"]) for row in rows}
     assert {"limit", "forward", "backward", "sums forward", "first stage", "step"} <= groups
+    assert [row["name"] for row in rows if row["group"] == "step recorded"] == [
+        "relu muscl d=2, 6 rows",
+        "relu neurons, 6 rows",
+    ]
     assert all(float(str(row["seconds_best"])) > 0 for row in rows)
     assert "muscl d=2" in capsys.readouterr().out

@@ -159,6 +159,10 @@ def test_kept_copies_are_few_and_follow_their_source() -> None:
         assert device.derived("x", object(), partial(int, i)) == i
     same = object()
     assert device.derived("y", same, object) is device.derived("y", same, object)
+    used = device.constant(np.zeros(3))
+    for i in range(3 * KEPT):  # what is used stays
+        device.constant(np.full(2, float(i)))
+        assert device.constant(np.zeros(3)) is used
     held = device.scratch("z", (3,))
     assert device.scratch("z", (3,)) is held
     assert device.scratch("z", (4,)).shape == (4,)

@@ -12,7 +12,7 @@ import pytest
 
 from bnflow.kernels.cuda import CudaKernels
 from bnflow.pde.config import load_config
-from bnflow.pde.geometry import CubedSphere
+from bnflow.pde.geometry import CubedSphere, metric
 from bnflow.pde.particles.session import NeuronSession
 from bnflow.pde.precision import measured
 from bnflow.pde.session import Session
@@ -147,6 +147,31 @@ def test_neurons_stay_on_the_device(changes: dict[str, Any], on_device: CudaKern
 
 
 @pytest.mark.parametrize("on_device", ["cpu"], indirect=True)  # CuPy counts no copies
+def test_many_neurons_on_a_circle_are_sorted_on_the_device(
+    on_device: CudaKernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CudaKernels, "sorts_from", 40)
+    session = NeuronSession.prepare(load_config(None, {**NEURONS, **POPULATION}))
+    there = session.on(on_device)
+    assert not there.flow.replayable(40)
+    *_, wanted = session.driver().frames()
+    *_, got = there.driver().frames()
+    assert got.step == wanted.step
+    for name, values in wanted.fields.items():
+        np.testing.assert_allclose(got.fields[name], values, rtol=1e-9, atol=1e-12)
+
+
+def test_a_matrix_is_placed_once_and_its_copy_goes_with_it(on_device: CudaKernels) -> None:
+    """As long as a flow has a matrix its graphs know an address, whatever others place."""
+    matrix, points = np.eye(2), on_device.array(np.ones((3, 2)))
+    placed, key = metric.beside(matrix, points), (id(matrix), type(points))
+    others = [np.eye(2) for _ in range(50)]
+    assert all(metric.beside(other, points) is not placed for other in others)
+    assert metric.beside(matrix, points) is placed
+    del matrix
+    assert key not in metric._placed
+
+
 @pytest.mark.parametrize(
     ("session", "keys"),
     [

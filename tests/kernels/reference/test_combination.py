@@ -9,6 +9,20 @@ from bnflow.kernels.reference import combination
 from bnflow.kernels.reference.combination import combine
 
 
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_the_later_weights_are_times_a_number_or_an_array_of_one(after: int) -> None:
+    random = np.random.default_rng(after)
+    arrays, weights = list(random.normal(size=(3, 7))), random.normal(size=3)
+    dt = 0.37
+    scaled = [w if k < after else dt * w for k, w in enumerate(weights)]
+    wanted, by_number, by_array = (np.empty(7) for _ in range(3))
+    combine(wanted, arrays, scaled)
+    combine(by_number, arrays, list(weights), dt, after)
+    combine(by_array, arrays, list(weights), np.array([dt]), after)
+    assert np.array_equal(by_number, wanted)
+    assert np.array_equal(by_array, wanted)
+
+
 @pytest.mark.parametrize("block", [1 << 15, 5])
 @pytest.mark.parametrize("shape", [(1,), (33,), (4, 3, 2), (2, 7)])
 @pytest.mark.parametrize("count", [1, 2, 8])

@@ -133,6 +133,23 @@ def test_sorted_sums_and_tiles_are_the_same_field() -> None:
         np.testing.assert_allclose(ours.h, theirs.h, rtol=1e-7, atol=1e-8)
 
 
+def test_few_neurons_on_a_circle_go_by_pairs_where_the_backend_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted, kernels = teacher(2, activation("relu")), select("numpy")
+    monkeypatch.setattr(type(kernels), "sorts_from", 31)
+    made = KernelInteraction(activation("relu"), wanted, 2, kernels)
+    assert made.description() == "sorted sums on the circle, dual-kernel tiles below 31"
+    tile = KernelInteraction(activation("relu"), wanted, 3, kernels)
+    for count, same in ((30, True), (31, False)):
+        v, c = unit((1, count, 2)), RNG.standard_normal((1, count))
+        ours, theirs = made.respond(v, c), tile.respond(v, c)
+        assert np.array_equal(ours.gradient, theirs.gradient) == same
+        assert made.replayable(count) == same
+        assert tile.replayable(count)
+        np.testing.assert_allclose(ours.h, theirs.h, rtol=1e-7, atol=1e-8)
+
+
 def test_risks_on_held_out_rows() -> None:
     made, p, c = (
         on_rows(activation("erf")),
