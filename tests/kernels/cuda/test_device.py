@@ -91,6 +91,6 @@ def test_the_benchmark_runs_on_a_device(
     rows = list(program.measured(kernels, "float64", TINY))
     assert program.described(kernels)["gpu"] == "none"
     groups = {str(row["group"]) for row in rows}
-    assert {"limit", "forward", "backward", "sums forward", "first stage", "step"} <= groups
+    assert {"limit", "forward", "backward", "sums forward", "first noisy", "step"} <= groups
     assert all(float(str(row["seconds_best"])) > 0 for row in rows)
     assert "muscl d=2" in capsys.readouterr().out
