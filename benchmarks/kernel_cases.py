@@ -12,11 +12,13 @@ import numpy as np
 from bnflow.benchmarks.interaction import Setting, ours
 from bnflow.benchmarks.throughput import Case
 from bnflow.kernels import Kernels, Velocity
-from bnflow.kernels.contract import Scheme
+from bnflow.kernels.contract import Grid, Heat, Scheme, Stage, Stencil
 from bnflow.kernels.cuda import CudaKernels
 from bnflow.kernels.cuda.pairs import REMAINDERS as CODES
+from bnflow.kernels.cuda.thermal import flowing, tile
 from bnflow.kernels.cuda.transport import definitions
 from bnflow.kernels.reference.activations import REMAINDERS
+from bnflow.pde.density.stencil import stencil
 from bnflow.pde.geometry import CubedSphere
 from bnflow.pde.geometry.lines import station_lines
 
@@ -112,30 +114,58 @@ def line_count(s: Setting) -> int:
 
 
 def stage_cases(
-    kernels: Kernels, dtype: str, scheme: Scheme, d: int, cells: int, count: int
+    kernels: Kernels, dtype: str, scheme: Scheme, d: int, cells: int, count: int, *, noisy: bool
 ) -> list[Case]:
-    """The first stage of a step and a later one, of a density in the flow of a linear potential."""
+    """The first stage of a step and a later one, of a density in the flow of a linear potential.
+
+    noisy : at a temperature; three numbers a cell more are moved, for its logarithms
+    """
     sphere, a = CubedSphere(d, cells), np.linspace(-2.0, 2.0, count)
     height = np.arange(1.0, d + 1)
     faces = [kernels.array(weights @ height) for weights in sphere.face_weights]
-    velocity = Velocity(faces, kernels.array(sphere.centres @ height))
+    h = kernels.array(sphere.centres @ height)
+    heat = Heat(0.05, h, gradient(kernels, sphere)) if noisy else None
+    velocity = Velocity(faces, h, heat=heat)
     along = np.exp(-(a**2)) * (2.0 + np.sin(sphere.centres[..., :1]))
     rho, out = kernels.array(along, dtype), kernels.array(along, dtype)
     volume, dt = kernels.array(sphere.volume), 0.05 / (d * cells)
     size, item = " x ".join(map(str, rho.shape)), rho.dtype.itemsize
-    defined = " ".join(f"{k}={v}" for k, v in definitions(rho, scheme, moves=True).items())
-    own = instructions(kernels, f"transport {dtype} {defined}", "transport_stage")
+    more, kind = (3, "noisy") if noisy else (0, "stage")
+    own = stage_instructions(kernels, dtype, scheme, rho, noisy=noisy)
 
     def stage(base: Any, weights: tuple[float, float]) -> None:
-        grid = (volume, a, a[1] - a[0], scheme, sphere.connectivity)
-        kernels.transport(out, rho, base, weights, dt, velocity, *grid)
+        grid = Grid(volume, a, a[1] - a[0], sphere.connectivity)
+        kernels.transport(out, rho, Stage(scheme, dt, weights, base), velocity, grid)
 
     return [
         Case(
-            group, f"{scheme} d={d}", size, rho.size, call, "copy", arrays * item, dtype, own
+            f"{which} {kind}", f"{scheme} d={d}", size, rho.size, call,
+            "copy", (arrays + more) * item, dtype, own,
         )
-        for group, arrays, call in (
-            ("first stage", 2, partial(stage, None, (0.0, 1.0))),
-            ("later stage", 3, partial(stage, out, (0.5, 0.5))),
+        for which, arrays, call in (
+            ("first", 2, partial(stage, None, (0.0, 1.0))),
+            ("later", 3, partial(stage, out, (0.5, 0.5))),
         )
     ]  # fmt: skip
+
+
+def stage_instructions(
+    kernels: Kernels, dtype: str, scheme: Scheme, rho: Any, *, noisy: bool
+) -> float:
+    """Of a cell in a stage; with noise, those of its logarithm too."""
+
+    def known(family: str, kernel: str, defined: dict[str, int]) -> float:
+        words = " ".join(f"{k}={v}" for k, v in defined.items())
+        return instructions(kernels, f"{family} {dtype} {words}", kernel)
+
+    if not noisy:
+        return known("transport", "transport_stage", definitions(rho, scheme, moves=True))
+    logarithms = known("outflow", "potentials", flowing(rho, moves=True))
+    return logarithms + known("thermal", "thermal_stage", tile(rho, scheme, moves=True))
+
+
+def gradient(kernels: Kernels, sphere: CubedSphere) -> Stencil:
+    """Of the round sphere, on the device."""
+    made = stencil(sphere, sphere.face_weights, lambda covector, _: covector)
+    faces = ([kernels.array(x) for x in each] for each in (made.cross, made.compact))
+    return Stencil(kernels.array(made.dual), kernels.array(made.speed), *faces)

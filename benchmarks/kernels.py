@@ -6,7 +6,7 @@
     sums                the same for |z| at the stations of a grid: all pairs of direction and row,
                         all of line and row, and KeOps, JAX, torch, numba where they are installed
     stage               cells/s of the transport: the first stage of a step moves two numbers a
-                        cell, a later one three
+                        cell, a later one three; noisy ones three more, for the logarithms
     step                a whole step of a run beside its cost model; time and memory as cells grow;
                         on a GPU also launch by launch and as CUDA graphs, see graphs.py
 
@@ -28,6 +28,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,11 @@ def groups(kernels: Kernels, dtype: str, sizes: Sizes) -> Iterator[tuple[str, st
         cases = contest(kernels, dtype, size, size in sizes.peers)
         yield "sums of |z|, d = {}, {} cells an edge, {:,} rows".format(*size), "Gpairs/s", cases
     for size in sizes.stages:
-        cases = [c for scheme in sizes.schemes for c in stage_cases(kernels, dtype, scheme, *size)]
+        cases = [
+            case
+            for scheme, noisy in product(sizes.schemes, (False, True))
+            for case in stage_cases(kernels, dtype, scheme, *size, noisy=noisy)
+        ]
         yield "stages, d = {}, {} cells an edge x {}".format(*size), "Gcells/s", cases
 
 

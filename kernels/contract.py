@@ -121,10 +121,12 @@ class Heat:
     """What drives the density at a temperature > 0, beside its own logarithm.
 
     temperature : tau; h : (2d, n, .., n) at the cell centres, frozen over a step
+    stencil : of gradients along the directions, with their mobility inside
     """
 
     temperature: float
     h: Array
+    stencil: Stencil
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,35 @@ class Velocity:
     ridge: float = 0.0
     outer_rate: float = 1.0
     heat: Heat | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of a density, (2d, n, .., n, n_a).
+
+    volume : (2d, n, .., n) of the directions' cells, on the unit sphere
+    a_values : (n_a,) on the host, of the cells' centres along a; a_width : of these cells, None
+        where a has a list of values, on which it rests
+    """
+
+    volume: Array
+    a_values: NDArray[np.float64]
+    a_width: float | None
+    connectivity: Connectivity
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Which stage of a Runge-Kutta step it is, by default the one of Euler's.
+
+    scheme : of the states on faces; weights : of `base`, None where its weight is 0, and of the
+        density moved by `dt`
+    """
+
+    scheme: Scheme
+    dt: float
+    weights: tuple[float, float] = (0.0, 1.0)
+    base: Array | None = None
 
 
 class LineSums(Protocol):
@@ -330,66 +361,20 @@ class Kernels(Protocol):
         ...
 
     def transport(
-        self,
-        out: Array,
-        rho: Array,
-        base: Array | None,
-        weights: tuple[float, float],
-        dt: float,
-        velocity: Velocity,
-        volume: Array,
-        a_values: Array,
-        a_width: float | None,
-        scheme: Scheme,
-        connectivity: Connectivity,
+        self, out: Array, rho: Array, stage: Stage, velocity: Velocity, grid: Grid
     ) -> None:
         """One Runge-Kutta stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho)).
 
-        `out` may be `base`, never `rho`. volume (2d, n, .., n) of the unit sphere.
+        With heat the velocity is that along -grad(a h + ridge a^2/2 + tau log rho). `out` may be
+        `base`, never `rho`.
         """
         ...
 
-    def thermal_transport(
-        self,
-        out: Array,
-        rho: Array,
-        base: Array | None,
-        weights: tuple[float, float],
-        dt: float,
-        velocity: Velocity,
-        volume: Array,
-        a_values: Array,
-        a_width: float | None,
-        scheme: Scheme,
-        connectivity: Connectivity,
-        stencil: Stencil,
-    ) -> None:
-        """The same stage at a temperature > 0: along -grad(a h + ridge a^2/2 + tau log rho)."""
-        ...
-
-    def thermal_outflow(
-        self,
-        out: Array,
-        rho: Array,
-        velocity: Velocity,
-        volume: Array,
-        a_values: Array,
-        a_width: float | None,
-        connectivity: Connectivity,
-        stencil: Stencil,
-    ) -> float:
+    def thermal_outflow(self, out: Array, rho: Array, velocity: Velocity, grid: Grid) -> float:
         """Largest share of a cell that leaves it in unit time; `out`, of rho's shape, is filled."""
         ...
 
-    def thermal_dissipation(
-        self,
-        rho: Array,
-        velocity: Velocity,
-        a_values: Array,
-        a_width: float | None,
-        connectivity: Connectivity,
-        stencil: Stencil,
-    ) -> Array:
+    def thermal_dissipation(self, rho: Array, velocity: Velocity, grid: Grid) -> Array:
         """(2d, n, .., n): sum over a of rho |grad(a h + ridge a^2/2 + tau log rho)|^2."""
         ...
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .contract import Given, Kernels, Real, Result, Scheme
+from .contract import Given, Grid, Kernels, Real, Result, Scheme, Stage, Velocity
 from .errors import InputError
 from .meter import peak_bytes, seconds
 from .reference.activations import Remainder
@@ -62,8 +62,6 @@ class NumpyKernels:
     totals = staticmethod(totals)
     face_velocities = staticmethod(face_velocities)
     outflow = staticmethod(outflow)
-    transport = staticmethod(transport)
-    thermal_transport = staticmethod(thermal_transport)
     thermal_outflow = staticmethod(thermal_outflow)
     thermal_dissipation = staticmethod(thermal_dissipation)
     seconds = staticmethod(seconds)
@@ -105,6 +103,14 @@ class NumpyKernels:
     def memory(self) -> int:
         """Bytes of the machine's memory."""
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+    @staticmethod
+    def transport(
+        out: NDArray[Any], rho: NDArray[Any], stage: Stage, velocity: Velocity, grid: Grid
+    ) -> None:
+        """One stage, with heat or without."""
+        move = transport if velocity.heat is None else thermal_transport
+        move(out, rho, stage, velocity, grid)
 
     def held(self, shape: tuple[int, ...], scheme: Scheme, noise: bool) -> int:
         """Bytes that kernels take: temporaries of blocks and slabs."""

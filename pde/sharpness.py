@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import Velocity
+from ..kernels.contract import Grid, Stage
 from .density.flow import Flow
 from .problem import Problem
 
@@ -129,19 +130,9 @@ class GridTangent:
             faces = flow.kernels.face_velocities(gradient, edges, flow.face_weights)
             before = flow.kernels.array(self.moments[2][..., None])
             after = np.empty_like(before)
-            flow.kernels.transport(
-                after,
-                before,
-                None,
-                (0.0, 1.0),
-                1.0,
-                Velocity(faces, None),
-                flow.volume,
-                np.ones(1),
-                None,
-                "upwind",
-                flow.sphere.connectivity,
-            )
+            grid = Grid(flow.volume, np.ones(1), None, flow.sphere.connectivity)
+            euler = Stage("upwind", 1.0)
+            flow.kernels.transport(after, before, euler, Velocity(faces, None), grid)
             load += (before - after)[..., 0]
         return load * flow.cell_volume
 

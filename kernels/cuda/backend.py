@@ -15,15 +15,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..contract import (
     Array,
-    Connectivity,
     Given,
+    Grid,
     Lines,
     LineSums,
     Overlap,
     Real,
     Result,
     Scheme,
-    Stencil,
+    Stage,
     Velocity,
 )
 from ..meter import Call
@@ -33,7 +33,7 @@ from . import line_sums, memory, overlaps, thermal, transport
 from .device import Device
 from .elementwise import Elementwise
 from .graphs import Recorded
-from .grid import SCHEMES, Shape, lanes, threads, warps
+from .grid import Shape, lanes, threads, warps
 from .module import Module
 from .pairs import PairSums
 
@@ -63,9 +63,6 @@ class CudaKernels:
         if key not in self._modules:
             self._modules[key] = Module(self.device, family, real, definitions)
         return self._modules[key]
-
-    def _heat(self, dimension: int) -> Module:
-        return self.module("heat", {"DIMENSION": dimension})
 
     def typed(self, real: Real) -> CudaKernels:
         """The same device, for densities of a type."""
@@ -319,74 +316,17 @@ class CudaKernels:
         return out
 
     def transport(
-        self,
-        out: Array,
-        rho: Array,
-        base: Array | None,
-        weights: tuple[float, float],
-        dt: float,
-        velocity: Velocity,
-        volume: Array,
-        a_values: Array,
-        a_width: float | None,
-        scheme: Scheme,
-        connectivity: Connectivity,
+        self, out: Array, rho: Array, stage: Stage, velocity: Velocity, grid: Grid
     ) -> None:
         """One stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
-        defined = transport.definitions(rho, scheme, bool(velocity.faces))
-        module = self.module("transport", defined, rho.dtype.name)
-        grid = (volume, a_values, a_width, scheme, connectivity)
-        transport.transport(module, out, rho, base, weights, dt, velocity, *grid)
+        move = transport.transport if velocity.heat is None else thermal.transport
+        move(self.module, out, rho, stage, velocity, grid)
 
-    def thermal_transport(
-        self,
-        out: Array,
-        rho: Array,
-        base: Array | None,
-        weights: tuple[float, float],
-        dt: float,
-        velocity: Velocity,
-        volume: Array,
-        a_values: Array,
-        a_width: float | None,
-        scheme: Scheme,
-        connectivity: Connectivity,
-        stencil: Stencil,
-    ) -> None:
-        """The same stage at a temperature > 0: along -grad(a h + ridge a^2/2 + tau log rho)."""
-        module = self.module("thermal", {"DIMENSION": volume.ndim, "SCHEME": SCHEMES[scheme]})
-        grid = (volume, a_values, a_width, scheme, connectivity, stencil)
-        thermal.thermal_transport(
-            module, self._heat(volume.ndim), out, rho, base, weights, dt, velocity, *grid
-        )
-
-    def thermal_outflow(
-        self,
-        out: Array,
-        rho: Array,
-        velocity: Velocity,
-        volume: Array,
-        a_values: Array,
-        a_width: float | None,
-        connectivity: Connectivity,
-        stencil: Stencil,
-    ) -> float:
+    def thermal_outflow(self, out: Array, rho: Array, velocity: Velocity, grid: Grid) -> float:
         """Largest share of a cell that leaves it in unit time; `out`, of rho's shape, is filled."""
-        module = self._heat(volume.ndim)
-        grid = (volume, a_values, a_width, connectivity, stencil)
-        return thermal.thermal_outflow(module, out, rho, velocity, *grid)
+        return thermal.thermal_outflow(self.module, out, rho, velocity, grid)
 
-    def thermal_dissipation(
-        self,
-        rho: Array,
-        velocity: Velocity,
-        a_values: Array,
-        a_width: float | None,
-        connectivity: Connectivity,
-        stencil: Stencil,
-    ) -> Array:
+    def thermal_dissipation(self, rho: Array, velocity: Velocity, grid: Grid) -> Array:
         """(2d, n, .., n): sum over a of rho |grad(a h + ridge a^2/2 + tau log rho)|^2."""
-        module = self._heat(rho.ndim - 1)
-        grid = (a_values, a_width, connectivity, stencil)
-        density: Array = thermal.thermal_dissipation(module, rho, velocity, *grid)
+        density: Array = thermal.thermal_dissipation(self.module, rho, velocity, grid)
         return density

@@ -7,37 +7,6 @@
 // Sums over a column are of the density's type: balance is a part of 1, and errors in it of some
 // units in the last place move a state by as much.
 
-struct alignas(sizeof(real) * PACK) Cells {
-  real at[PACK];
-};
-struct alignas(sizeof(real) * ROWS) Rows {
-  real at[ROWS];
-};
-__device__ __forceinline__ Cells cells_at(const real *x) {
-  return *reinterpret_cast<const Cells *>(x);
-}
-__device__ __forceinline__ Rows rows_at(const real *x) {
-  return *reinterpret_cast<const Rows *>(x);
-}
-
-// Where a thread stands in its columns, and what moves them along a.
-//   a, value     index of its first cell, and the values of all
-//   bottom, top  ones where it has the cell at that wall, else 0; repeats: ones where the cells are
-//                another lane's too, which counts them
-//   half_width   of a cell; pull: ridge outer_rate over a width; varied: whether that is not 0
-struct Columns {
-  Cells value;
-  int a, count, bottom, top, repeats;
-  real half_width, pull;
-  bool varied;
-};
-
-// da/dt over the width of a cell through face k of a thread's cells; `speed` is that at a = 0.
-__device__ __forceinline__ real speed_through(const Columns &c, real speed, int k) {
-  const real edge = k ? c.value.at[k - 1] + c.half_width : c.value.at[0] - c.half_width;
-  return speed - c.pull * edge;
-}
-
 #if LANES
 // The cells of a thread at line[REACH], and those beside them; beyond the walls as in read_margins.
 __device__ __forceinline__ void pass_margins(const Columns &c, const Cells &own, real *line) {
@@ -89,15 +58,15 @@ __device__ __forceinline__ Rows excesses(const Rows &sum, const Rows &size) {
   return found;
 }
 
-// Add what flows out of a row's cells, whose states are given.
-__device__ __forceinline__ void flow_in_column(const Columns &c, const Sides *states, real speed,
-                                               real *change) {
+// Add what flows out of a row's cells, whose states are given, and speeds `through` their faces.
+__device__ __forceinline__ void flow_in_column(const Columns &c, const Sides *states,
+                                               const real *through, real *change) {
   const real beyond = __shfl_down_sync(ALL, states[0].below, 1);
   real flux[PACK];
 #pragma unroll
   for (int q = 0; q < PACK; q++)
-    flux[q] = upwind(speed_through(c, speed, q + 1), states[q].above,
-                     q < PACK - 1 ? states[q + 1].below : beyond);
+    flux[q] =
+        upwind(through[q + 1], states[q].above, q < PACK - 1 ? states[q + 1].below : beyond);
   flux[PACK - 1] = chosen(c.top, (real)0, flux[PACK - 1]);
   const real low = chosen(c.bottom, (real)0, __shfl_up_sync(ALL, flux[PACK - 1], 1));
 #pragma unroll
@@ -107,9 +76,11 @@ __device__ __forceinline__ void flow_in_column(const Columns &c, const Sides *st
   }
 }
 
-// Add what flows along a out of a tile's cells; `speed` of every row.
+// Add what flows along a out of a tile's cells; `speed` of every row, which says what is ahead
+// where it is one a column; `through` their PACK + 1 faces.
 __device__ __forceinline__ void flow_along_a(const Columns &c, const Cells *own, const real *,
-                                             const real *, int, const Rows &speed, Cells *change) {
+                                             const real *, int, const Rows &speed,
+                                             const real (*through)[PACK + 1], Cells *change) {
   real departure[ROWS][PACK];
   Sides states[ROWS][PACK];
   Rows sum, size;
@@ -134,7 +105,7 @@ __device__ __forceinline__ void flow_along_a(const Columns &c, const Cells *own,
 #pragma unroll
     for (int q = 0; q < PACK; q++)
       if (is_balanced(c.varied)) states[r][q] = balanced(own[r].at[q], departure[r][q], up, down);
-    flow_in_column(c, states[r], speed.at[r], change[r].at);
+    flow_in_column(c, states[r], through[r], change[r].at);
   }
 }
 
@@ -142,7 +113,8 @@ __device__ __forceinline__ void flow_along_a(const Columns &c, const Cells *own,
 // The same; own_cells, direction: of the tile's first row.
 __device__ __forceinline__ void flow_along_a(const Columns &c, const Cells *own,
                                              const real *own_cells, const real *balance,
-                                             int direction, const Rows &speed, Cells *change) {
+                                             int direction, const Rows &speed,
+                                             const real (*through)[PACK + 1], Cells *change) {
 #pragma unroll
   for (int r = 0; r < ROWS; r++) {
     real line[PACK + 2 * MARGIN];
@@ -157,7 +129,7 @@ __device__ __forceinline__ void flow_along_a(const Columns &c, const Cells *own,
       const Sides above =
           sides_in_column(line, MARGIN - 1 + k, c.a - 1 + k, c.count, rising, c.varied, up, down);
       if (k) {
-        real flux = upwind(speed_through(c, speed.at[r], k - 1), below.above, above.below);
+        real flux = upwind(through[r][k - 1], below.above, above.below);
         if (k == 1) flux = chosen(c.bottom, (real)0, flux);
         if (k == PACK + 1) flux = chosen(c.top, (real)0, flux);
         if (k > 1) change[r].at[k - 2] += flux;

@@ -1,7 +1,8 @@
 // What every kernel file may assume; joined before it. Defined from outside:
 //
 //   REAL       float or double: the density and the pairs. One number a direction is always double.
-//   PACK       values of a that a thread takes at once, where it takes several
+//   PACK       values of a that a thread takes at once, where it takes several; ROWS, of how many
+//              directions
 //   DIMENSION  d of the inputs; the directions are 2d panels of n^(d-1) cells
 //
 // No #include: NVRTC compiles this text, and tests run the same text on the CPU. Arrays do not

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import InputError
 from ..reference.activations import Remainder
 from .grid import threads
 from .module import Module
-from .pairs import MODULES, REMAINDERS
+from .pairs import MODULES, code_of
 
 
 class Elementwise:
     """One remainder. modules : gives a family's module, for definitions."""
 
     def __init__(self, modules: MODULES, real: str, remainder: Remainder) -> None:
-        if remainder.name not in REMAINDERS:
-            raise InputError(
-                f'activation "{remainder.name}" is a Python function, which the CUDA kernels '
-                'cannot call; give backend = "numpy"'
-            )
-        code = {"DIMENSION": 2, "REMAINDER": REMAINDERS[remainder.name]}
+        code = {"DIMENSION": 2, "REMAINDER": code_of(remainder)}
         self.module: Module = modules("elementwise", code)
         self.device, self.real = self.module.device, real
         listed = remainder.parameters

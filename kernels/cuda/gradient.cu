@@ -1,61 +1,94 @@
-// The velocity of a density at a temperature, one for drift and diffusion: the twin of the speeds
-// in reference/diffusion.py and reference/outer.py.
+// The velocity of a density at a temperature, one for drift and diffusion, on one face: the twin of
+// the speeds in reference/diffusion.py.
 //
 //   u[x] = K (x_L - x_R) - N.(g_L + g_R),   g = sum over axes of dual (x_+ - x_-)
 //   u = u[tau log rho] + a u[h],   |u| <= |a u[h]| + 2 tau K
 //
-// `near` (directions, d-1, 2): the next cells along every axis, across panel edges too. A face of a
-// cell has its number 2 axis + side. `share` (directions, 2 (d-1), 1 + 2 (d-1)) of a face: K, then
-// N.dual of this cell for every axis, then of the cell beyond. Both cells of a face sum each
-// gradient in the same order, so inside a panel they find one speed, bitwise.
+// A field x lies on a padded grid, (2d, n+4, .., n+4, ..): every panel with two layers of its
+// neighbours' cells on all sides, as they are. At a corner of a panel three panels touch each other
+// with a cell each: whichever edge is crossed first, the next one leads to the third of these, and
+// what lies beyond both edges is nothing.
+//
+// share (d-1, faces of an axis, 1 + 2 (d-1)) of a face: K, then N.dual of the cell below it for
+// every axis, then of the cell above, by the axes of this panel. Whoever asks, a face's speed is
+// summed in one order, so inside a panel there is one, bitwise.
 
-constexpr int SIDES = 2 * AXES;
-constexpr int SHARES = 1 + SIDES;
+constexpr int PAD = 2;
+constexpr int SHARES = 1 + 2 * AXES;
 
-// N.g of one cell, x (directions, pitch) at `a`; the twin sums over the axes in this order too.
-template <class T>
-__device__ __forceinline__ T along_face(const T *x, int pitch, int a, int cell, const int *near,
-                                        const real *share) {
-  T sum = 0;
+__device__ __forceinline__ int padded_stride(int axis, int n) {
+  return power(n + 2 * PAD, AXES - 1 - axis);
+}
+__device__ __forceinline__ int padded_place(int panel, int place, int n) {
+  int padded = panel * power(n + 2 * PAD, AXES);
 #pragma unroll
+  for (int k = 0; k < AXES; k++)
+    padded += (place / stride_of(k, n) % n + PAD) * padded_stride(k, n);
+  return padded;
+}
+
+// The direction that a cell of the padded grid is; -1 beyond two edges.
+__device__ __forceinline__ int padded_from(int cell, const int *across, int n) {
+  const int wide = n + 2 * PAD, panel = cell / power(wide, AXES);
+  int place = 0, beyond = 0, axis = 0, at = 0;
   for (int k = 0; k < AXES; k++) {
-    const int *ends = near + cell * SIDES + 2 * k;
-    sum += (T)share[k] * (x[(size_t)ends[1] * pitch + a] - x[(size_t)ends[0] * pitch + a]);
+    const int i = cell / padded_stride(k, n) % wide - PAD;
+    if (i >= 0 && i < n) place += i * stride_of(k, n);
+    else beyond++, axis = k, at = i;
   }
-  return sum;
+  if (!beyond) return panel * power(n, AXES) + place;
+  if (beyond > 1) return -1;
+  const int side = at >= n, depth = side ? at - n : -1 - at;
+  return inside(across[(panel * AXES + axis) * 2 + side], without(place, stride_of(axis, n), n),
+                depth, n);
 }
 
-// u[x] through a face of a cell, positive in the direction of the growing coordinate.
-template <class T>
-__device__ __forceinline__ T normal_speed(const T *x, int pitch, int a, int cell, int face,
-                                          const int *near, const real *share) {
-  const int beyond = near[cell * SIDES + face];
-  share += ((size_t)cell * SIDES + face) * SHARES;
-  const T mean = along_face(x, pitch, a, cell, near, share + 1) +
-                 along_face(x, pitch, a, beyond, near, share + 1 + AXES);
-  const T fall = x[(size_t)cell * pitch + a] - x[(size_t)beyond * pitch + a];
-  return (T)share[0] * (face % 2 ? fall : -fall) - mean;
+// Where a cell stands in its panel, and how far in a field the next one along an axis is.
+struct Stand {
+  int at[AXES], stride[AXES], n;
+
+  __device__ __forceinline__ void begin(int place, int numbers, int cells) {
+    n = cells;
+#pragma unroll UNROLLED
+    for (int k = 0; k < AXES; k++)
+      at[k] = place / stride_of(k, n) % n, stride[k] = padded_stride(k, n) * numbers;
+  }
+};
+
+// Values of a field at one cell: a number, or those of a tile.
+template <class V, class T>
+__device__ __forceinline__ V field_at(const T *x) {
+  return *reinterpret_cast<const V *>(x);
 }
 
-__device__ __forceinline__ real bounded(real speed, real bound) {
-  return larger(smaller(speed, bound), -bound);
+// x_+ - x_- along every axis, at the cell next to one of the field's along `axis`, across a panel's
+// edge too; `own`: the field at that one.
+template <class V, class T>
+__device__ __forceinline__ void rises_beside(const Stand &s, const T *cell, const V &own, int axis,
+                                             int side, V *rise) {
+  const int off = side ? s.stride[axis] : -s.stride[axis];
+  const bool crosses = s.at[axis] == (side ? s.n - 1 : 0);
+#pragma unroll UNROLLED
+  for (int k = 0; k < AXES; k++) {
+    if (k == axis) {
+      const V far = field_at<V>(cell + 2 * off);
+      rise[k] = side ? far - own : own - far;
+    } else {
+      const T *low = cell + (crosses && s.at[k] == 0 ? 0 : off) - s.stride[k];
+      const T *high = cell + (crosses && s.at[k] == s.n - 1 ? 0 : off) + s.stride[k];
+      rise[k] = field_at<V>(high) - field_at<V>(low);
+    }
+  }
 }
 
-// u through a face of a cell, bounded.
-__device__ __forceinline__ real speed_through(const real *log_rho, int count, int a, real value,
-                                              int direction, int face, const int *near,
-                                              const real *share, const real *drift, real tau) {
-  const real carried = value * drift[direction * SIDES + face];
-  const real compact = share[((size_t)direction * SIDES + face) * SHARES];
-  const real speed = carried + tau * normal_speed(log_rho, count, a, direction, face, near, share);
-  return bounded(speed, fabs(carried) + 2 * tau * compact);
-}
-
-// da/dt over the width of a cell, on the face between the cells a and a + 1 of a column; pull and
-// per_difference are over that width too.
-__device__ __forceinline__ real outer_speed(const real *log_column, int a, const real *a_values,
-                                            real outer, real pull, real per_difference) {
-  const real drift = outer - pull * (real)0.5 * (a_values[a] + a_values[a + 1]);
-  const real speed = drift - per_difference * (log_column[a + 1] - log_column[a]);
-  return bounded(speed, fabs(drift) + 2 * per_difference);
+// u[x] through a face, positive in the direction of the growing coordinate.
+template <class V>
+__device__ __forceinline__ V normal_speed(const real *share, const V &below, const V &above,
+                                          const V *rise_below, const V *rise_above) {
+  V speed = share[0] * (below - above);
+#pragma unroll UNROLLED
+  for (int k = 0; k < AXES; k++) speed = speed - share[1 + k] * rise_below[k];
+#pragma unroll UNROLLED
+  for (int k = 0; k < AXES; k++) speed = speed - share[1 + AXES + k] * rise_above[k];
+  return speed;
 }

@@ -23,6 +23,7 @@ from .module import Module
 THREADS = 128  # as in common.cu
 WARP = 32
 NODES = 4
+PAD = 2  # as in gradient.cu
 SCHEMES: dict[Scheme, int] = {"upwind": 0, "muscl": 1, "weno": 2}  # and the layers that they read
 
 
@@ -85,6 +86,11 @@ class Shape:
         """Cells of one layer beside every panel edge."""
         slots = 4 * self.dimension * (self.dimension - 1)
         return int(slots * self.cells ** (self.dimension - 2))
+
+    @property
+    def padded(self) -> int:
+        """Cells of the directions with two layers more on all sides of every panel."""
+        return int(2 * self.dimension * (self.cells + 2 * PAD) ** (self.dimension - 1))
 
     @property
     def axis_faces(self) -> int:

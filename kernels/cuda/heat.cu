@@ -1,6 +1,9 @@
-// What a temperature needs beside its stages: tables of the gradient, logarithms, the drift, what
-// leaves a cell, what is dissipated. The twin of that part of reference/diffusion.py.
+// What a temperature needs beside its stages: tables of the gradient, the drift, what is
+// dissipated. The twin of that part of reference/diffusion.py.
 
+constexpr int SIDES = 2 * AXES;
+
+// (directions, d-1, 2): the next cells along every axis, across panel edges too.
 extern "C" __global__ void neighbours(const int *__restrict__ across, int n,
                                       int *__restrict__ near) {
   const int directions = PANELS * power(n, AXES), direction = blockIdx.x * blockDim.x + threadIdx.x;
@@ -9,78 +12,73 @@ extern "C" __global__ void neighbours(const int *__restrict__ across, int n,
     near[direction * SIDES + face] = beside(direction, face / 2, face % 2, across, n);
 }
 
-// dual (d-1, d, directions), cross (d-1, d, faces of an axis), compact (d-1, faces of an axis).
+// share of gradient.cu; dual (d-1, d, directions), cross (d-1, d, faces of an axis), compact (d-1,
+// faces of an axis). The cell across a panel's edge counts its axes by its own panel.
 extern "C" __global__ void face_shares(const double *__restrict__ dual,
                                        const double *__restrict__ cross,
                                        const double *__restrict__ compact,
-                                       const int *__restrict__ near, int n,
+                                       const int *__restrict__ across, int n,
                                        real *__restrict__ share) {
   const int directions = PANELS * power(n, AXES), axis_faces = directions / n * (n + 1);
   const int own = blockIdx.x * blockDim.x + threadIdx.x;
   if (own >= directions * SIDES) return;
-  const int direction = own / SIDES, face = own % SIDES, axis = face / 2;
-  const int at = face_of(direction, axis, face % 2, n), beyond = near[own];
-  real *out = share + (size_t)own * SHARES;
-  out[0] = (real)compact[axis * axis_faces + at];
+  const int direction = own / SIDES, axis = own % SIDES / 2, side = own % 2;
+  const int at = direction % power(n, AXES) / stride_of(axis, n) % n;
+  if (!side && at) return;  // the high face of the cell before
+  const bool crosses = at == (side ? n - 1 : 0);
+  const int slot = across[(direction / power(n, AXES) * AXES + axis) * 2 + side];
+  const int normal = crosses ? slot / 2 % AXES : axis;
+  const int face = face_of(direction, axis, side, n);
+  const int beyond = beside(direction, axis, side, across, n);
+  real *out = share + ((size_t)axis * axis_faces + face) * SHARES;
+  out[0] = (real)compact[axis * axis_faces + face];
   for (int k = 0; k < AXES; k++) {
+    const int rest = k - (k > axis), other = k == axis ? normal : rest + (rest >= normal);
+    const double turned = crosses && k == axis && side == slot % 2 ? -1 : 1;
     double here = 0, there = 0;
     for (int i = 0; i < DIMENSION; i++) {
-      const double covector = cross[((size_t)axis * DIMENSION + i) * axis_faces + at];
-      const double *column = dual + ((size_t)k * DIMENSION + i) * directions;
-      here += covector * column[direction], there += covector * column[beyond];
+      const double covector = cross[((size_t)axis * DIMENSION + i) * axis_faces + face];
+      here += covector * dual[((size_t)k * DIMENSION + i) * directions + direction];
+      there += covector * dual[((size_t)other * DIMENSION + i) * directions + beyond];
     }
-    out[1 + k] = (real)here, out[1 + AXES + k] = (real)there;
+    out[1 + k] = (real)(side ? here : turned * there);
+    out[1 + AXES + k] = (real)(side ? turned * there : here);
   }
 }
 
-// u[h] through the faces of every cell, (directions, 2 (d-1)).
-extern "C" __global__ void drifts(const double *__restrict__ h, const int *__restrict__ near,
-                                  const real *__restrict__ share, int directions,
-                                  real *__restrict__ drift) {
+// Which directions the cells of the padded grid are; -1 beyond two edges.
+extern "C" __global__ void padded_cells(const int *__restrict__ across, int n,
+                                        int *__restrict__ from) {
+  const int cell = blockIdx.x * blockDim.x + threadIdx.x;
+  if (cell < PANELS * power(n + 2 * PAD, AXES)) from[cell] = padded_from(cell, across, n);
+}
+
+// One number a direction, on the padded grid.
+extern "C" __global__ void padded_field(const double *__restrict__ h, const int *__restrict__ from,
+                                        int padded, double *__restrict__ x) {
+  const int cell = blockIdx.x * blockDim.x + threadIdx.x;
+  if (cell < padded) x[cell] = from[cell] < 0 ? 0 : h[from[cell]];
+}
+
+// u[x] through all faces, (d-1, faces of an axis).
+extern "C" __global__ void drifts(const double *__restrict__ x, const real *__restrict__ share,
+                                  int n, real *__restrict__ drift) {
+  const int directions = PANELS * power(n, AXES), axis_faces = directions / n * (n + 1);
   const int own = blockIdx.x * blockDim.x + threadIdx.x;
   if (own >= directions * SIDES) return;
-  drift[own] = (real)normal_speed(h, 1, 0, own / SIDES, own % SIDES, near, share);
-}
-
-extern "C" __global__ void logarithms(const real *__restrict__ rho, long long cells,
-                                      real *__restrict__ log_rho) {
-  const long long cell = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (cell < cells) log_rho[cell] = log(larger(rho[cell], VACUUM));
-}
-
-// Share of every cell that leaves it in unit time, first-order upwind.
-extern "C" __global__ void __launch_bounds__(THREADS, 2)
-    thermal_outflow(const real *__restrict__ log_rho, const int *__restrict__ near,
-                    const real *__restrict__ share, const real *__restrict__ drift,
-                    const real *__restrict__ per_volume, const real *__restrict__ outer,
-                    const real *__restrict__ a_values, real pull, real tau, real per_difference,
-                    int n, int count, real *__restrict__ out) {
-  const int directions = PANELS * power(n, AXES), direction = item();
-  if (direction >= directions) return;
-  for (int a = threadIdx.x; a < count; a += blockDim.x) {
-    const real value = a_values[a];
-    real leaving = 0;
-    if (drift) {
-#pragma unroll 1
-      for (int face = 0; face < SIDES; face++) {
-        const real speed =
-            speed_through(log_rho, count, a, value, direction, face, near, share, drift, tau);
-        leaving += larger(face % 2 ? speed : -speed, (real)0);
-      }
-      leaving *= per_volume[direction];
-    }
-    if (outer) {
-      const real *log_column = log_rho + (size_t)direction * count;
-      if (a < count - 1)
-        leaving += larger(
-            outer_speed(log_column, a, a_values, outer[direction], pull, per_difference), (real)0);
-      if (a > 0)
-        leaving -= smaller(
-            outer_speed(log_column, a - 1, a_values, outer[direction], pull, per_difference),
-            (real)0);
-    }
-    out[(size_t)direction * count + a] = leaving;
-  }
+  const int direction = own / SIDES, axis = own % SIDES / 2, side = own % 2;
+  Stand stand;
+  stand.begin(direction % power(n, AXES), 1, n);
+  if (!side && stand.at[axis]) return;
+  const double *cell = x + padded_place(direction / power(n, AXES), direction % power(n, AXES), n);
+  const double beyond = cell[side ? stand.stride[axis] : -stand.stride[axis]];
+  double rise[AXES], rise_beyond[AXES];
+  for (int k = 0; k < AXES; k++) rise[k] = cell[stand.stride[k]] - cell[-stand.stride[k]];
+  rises_beside(stand, cell, *cell, axis, side, rise_beyond);
+  const int face = axis * axis_faces + face_of(direction, axis, side, n);
+  const real *shares = share + (size_t)face * SHARES;
+  drift[face] = (real)(side ? normal_speed(shares, *cell, beyond, rise, rise_beyond)
+                            : normal_speed(shares, beyond, *cell, rise_beyond, rise));
 }
 
 // ((root q+ - root q)/log(root(q+/q)))^2 of neighbours along a, both > 0.

@@ -6,11 +6,6 @@
 
 constexpr int SPAN = REACH + 1;  // cells on either side: the next cell's state reads REACH more
 
-// before | below .. the cell .. above | after
-struct Faces {
-  real before, below, above, after;
-};
-
 // Where the cell `k` further along an axis than the one at `place` has its value of a: in the
 // panel, or in a layer of its slab.
 __device__ __forceinline__ const real *along_line(const real *rho, const real *slabs, int panel,
@@ -41,18 +36,4 @@ extern "C" __global__ void edge_states(const real *__restrict__ rho, const int *
       line[REACH + 1 + k] = slabs[k * layer + (size_t)cell * count + a];
     edge[a] = sides(line, REACH).above;
   }
-}
-
-// On the faces of one cell.
-__device__ __forceinline__ Faces faces_along(const real *rho, const real *slabs, int direction,
-                                             int axis, int n, int count, int a) {
-  const int cells = power(n, AXES), stride = stride_of(axis, n);
-  const int panel = direction / cells, place = direction % cells, at = place / stride % n;
-  real line[2 * SPAN + 1];
-#pragma unroll
-  for (int k = -SPAN; k <= SPAN; k++)
-    line[SPAN + k] = *along_line(rho, slabs, panel, place, axis, k, n, count, a);
-  const Sides own = sides(line, SPAN);
-  return {at == 0 ? line[0] : sides(line, SPAN - 1).above, own.below, own.above,
-          at == n - 1 ? line[2 * SPAN] : sides(line, SPAN + 1).below};
 }

@@ -2,7 +2,7 @@
 
 Kept memory (`Device.scratch`, `Device.derived`) of the largest calls of a run: ghost layers and
 edge states of a density, what is one number a face, and partial results of pair sums; at a
-temperature the logarithms of a density, and the gradient's tables.
+temperature the logarithms of a density on a padded grid, and the gradient's tables.
 """
 
 from __future__ import annotations
@@ -43,9 +43,12 @@ def _tables(grid: Shape) -> int:
 
 
 def _warm(grid: Shape, each: int) -> int:
-    """Of a temperature: logarithms; neighbours, shares and drifts of faces; their weights."""
+    """Of a temperature: on the padded grid logarithms, h, and which cells these are; neighbours;
+    shares and drifts of faces; their weights.
+    """
     axes, sides = grid.dimension - 1, 2 * (grid.dimension - 1)
-    shares = grid.directions * sides * (4 + each * (2 + sides))
+    fields = grid.padded * (each * grid.count + 8 + 4)
+    shares = axes * grid.axis_faces * each * (2 + sides) + 4 * grid.directions * sides
     weights = 8 * axes * (grid.dimension + 1) * grid.axis_faces
     speeds = 8 * (axes**2 * grid.directions + PARTS + 1)
-    return each * grid.directions * grid.count + shares + weights + speeds
+    return fields + shares + weights + speeds

@@ -28,12 +28,14 @@ import numpy as np
 from ..errors import COMPILED, Notice
 from .device import Device
 
+MARCH = ("common", "halo", "tile", "states", "lines", "outer", "columns", "march")
 FAMILIES = {
     "limits": ("common", "limits"),
     "directions": ("common", "halo", "directions"),
-    "transport": ("common", "halo", "states", "lines", "outer", "columns", "transport"),
+    "transport": (*MARCH, "transport"),
     "heat": ("common", "halo", "gradient", "largest", "heat"),
-    "thermal": ("common", "halo", "states", "lines", "outer", "gradient", "thermal"),
+    "thermal": (*MARCH, "gradient", "driven", "thermal"),
+    "outflow": ("common", "halo", "tile", "gradient", "driven", "outflow"),
     "pairs": ("common", "remainders", "pairs"),
     "tiles": ("common", "remainders", "tiles"),
     "audits": ("common", "halo", "audits"),

@@ -47,18 +47,23 @@ def parts(blocks: int, length: int, tile: int) -> tuple[int, int]:
     return -(-tiles // per_part), per_part * tile
 
 
+def code_of(remainder: Remainder) -> int:
+    """As in remainders.cu; InputError where it has none."""
+    if remainder.name not in REMAINDERS:
+        raise InputError(
+            f'activation "{remainder.name}" is a Python function, which the CUDA kernels cannot '
+            'call; give backend = "numpy"'
+        )
+    return REMAINDERS[remainder.name]
+
+
 class PairSums:
     """The sums of one remainder in one dimension. modules : gives a family's, for definitions."""
 
     def __init__(self, modules: MODULES, real: str, remainder: Remainder, dimension: int) -> None:
-        if remainder.name not in REMAINDERS:
-            raise InputError(
-                f'network.activation "{remainder.name}" is a Python function, which the CUDA '
-                'kernels cannot call; use run.backend = "numpy"'
-            )
         self.dimension, self.degree = dimension, remainder.degree or 0
         self.small = dimension <= REGISTERS
-        code = {"REMAINDER": REMAINDERS[remainder.name]}
+        code = {"REMAINDER": code_of(remainder)}
         family = "pairs" if self.small else "tiles"
         self.module = modules(family, {"DIMENSION": dimension if self.small else 2, **code})
         self.sums = modules("sums", {"DIMENSION": 2})

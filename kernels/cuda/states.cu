@@ -91,14 +91,3 @@ __device__ __forceinline__ Sides sides(const real *line, int at) {
 __device__ __forceinline__ real upwind(real speed, real below, real above) {
   return speed * (speed > 0 ? below : above);
 }
-
-// All ones where x < 0, else 0; and the first of two numbers under ones, the second under zeros. A
-// condition would become a branch, in which the compiler does half of the work twice.
-__device__ __forceinline__ int negative(int x) { return x >> 31; }
-__device__ __forceinline__ float chosen(int ones, float x, float y) {
-  return __int_as_float(((__float_as_int(x) ^ __float_as_int(y)) & ones) ^ __float_as_int(y));
-}
-__device__ __forceinline__ double chosen(int ones, double x, double y) {
-  const long long differ = __double_as_longlong(x) ^ __double_as_longlong(y);
-  return __longlong_as_double((differ & ones) ^ __double_as_longlong(y));
-}

@@ -1,4 +1,6 @@
-"""Launches of the transport of a density at a temperature; see gradient.cu, heat.cu, thermal.cu."""
+"""Launches of the transport of a density at a temperature; see gradient.cu, driven.cu, heat.cu,
+thermal.cu and outflow.cu.
+"""
 
 from __future__ import annotations
 
@@ -7,166 +9,193 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import Connectivity, Scheme, Stencil, Velocity
+from ..contract import Grid, Heat, Scheme, Stage, Stencil, Velocity
 from ..reference.diffusion import TRACE
 from .grid import Shape, Tables, lanes, slabs, stacked, threads, warps
 from .module import Module
-from .transport import Outer, balance, per_volume
+from .transport import MODULES, Outer, balance, definitions, march, per_volume, together
 
 PARTS = 1024  # partial results of a maximum
+WIDE = 3  # largest d in which a tile may have two rows, and full vectors in WENO; doubles: less
 
 
 @dataclass(frozen=True)
 class Warm:
-    """Constant tables of the gradient on a grid, (near, share) of thermal.cu, and (dual, speed)."""
+    """Constant tables of the gradient on a grid; see gradient.cu and heat.cu.
+
+    near : the cells next to each; source : which cells those of the padded grid are; share : of
+    every face; speed : the stencil's own
+    """
 
     near: Any
+    source: Any
     share: Any
     speed: Any
 
     @classmethod
-    def of(cls, module: Module, stencil: Stencil, tables: Tables, shape: Shape, real: Any) -> Warm:
+    def of(cls, heat: Module, stencil: Stencil, tables: Tables, shape: Shape, real: Any) -> Warm:
         """The tables of a stencil, made once."""
-        device = module.device
+        device = heat.device
 
         def make() -> Warm:
-            sides, directions = 2 * (shape.dimension - 1), shape.directions
+            sides, directions, n = 2 * (shape.dimension - 1), shape.directions, shape.cells
             near = device.xp.empty((directions, sides), np.int32)
-            share = device.xp.empty((directions, sides, 1 + sides), real)
-            module("neighbours", *threads(directions), tables.across, shape.cells, near)
-            cross = stacked(device, "cross", stencil.cross, np.float64)
-            compact = stacked(device, "compact", stencil.compact, np.float64)
-            module(
+            source = device.xp.empty(shape.padded, np.int32)
+            share = device.xp.empty((shape.dimension - 1, shape.axis_faces, 1 + sides), real)
+            heat("neighbours", *threads(directions), tables.across, n, near)
+            heat("padded_cells", *threads(shape.padded), tables.across, n, source)
+            heat(
                 "face_shares",
                 *threads(directions * sides),
                 device.array(stencil.dual),
-                cross,
-                compact,
-                near,
-                shape.cells,
+                stacked(device, "cross", stencil.cross, np.float64),
+                stacked(device, "compact", stencil.compact, np.float64),
+                tables.across,
+                n,
                 share,
             )
-            return cls(near, share, device.array(stencil.speed))
+            return cls(near, source, share, device.array(stencil.speed))
 
         warm: Warm = device.derived("warm", stencil, make)
         return warm
 
 
 @dataclass(frozen=True)
-class Thermal:
-    """What every kernel at a temperature is told of a density and its velocity."""
+class Driven:
+    """What drives a density at a temperature, as driven.cu is told.
 
-    warm: Warm
+    x : its logarithm times tau on the padded grid; drift : u[h] through all faces, None where
+    directions rest; twice : 2 tau; per_rise : of the speed along a, over the width of a cell
+    """
+
+    x: Any
+    share: Any
     drift: Any
-    log_rho: Any
     outer: Outer
-    tau: float
-    per_difference: float
+    twice: float
+    per_rise: float
 
     @classmethod
-    def of(
-        cls,
-        module: Module,
-        rho: Any,
-        velocity: Velocity,
-        a_width: float | None,
-        tables: Tables,
-        stencil: Stencil,
-    ) -> Thermal:
-        """Fill the logarithms and the drift, u[h] through all faces."""
-        device, shape, heat = module.device, Shape.of(rho), velocity.heat
-        assert heat is not None
-        warm = Warm.of(module, stencil, tables, shape, rho.dtype)
-        log_rho = device.scratch("log", rho.shape, rho.dtype)
-        module("logarithms", *threads(rho.size), rho, rho.size, log_rho)
-        drift = None
-        if velocity.faces:
-            sides = 2 * (shape.dimension - 1)
-            drift = device.scratch("drift", (shape.directions, sides), rho.dtype)
-            field = (device.array(heat.h), warm.near, warm.share, shape.directions)
-            module("drifts", *threads(shape.directions * sides), *field, drift)
-        outer = Outer.of(device, velocity, a_width, rho.dtype)
-        per_difference = velocity.outer_rate * heat.temperature / outer.width**2
-        return cls(warm, drift, log_rho, outer, heat.temperature, per_difference)
+    def of(cls, modules: MODULES, rho: Any, velocity: Velocity, grid: Grid) -> Driven:
+        """Fill the field and the drift."""
+        shape, heat, real = Shape.of(rho), _heat(velocity), rho.dtype
+        module = modules("heat", {"DIMENSION": shape.dimension}, real.name)
+        tables = Tables.of(grid.connectivity, module.device)
+        warm = Warm.of(module, heat.stencil, tables, shape, real)
+        fields = modules("outflow", flowing(rho, bool(velocity.faces)), real.name)
+        x = potential(fields, rho, warm, heat.temperature)
+        drift = drift_of(module, heat, warm, shape, real) if velocity.faces else None
+        outer = Outer.of(module.device, velocity, grid.a_width, real)
+        per_rise = velocity.outer_rate / outer.width**2
+        return cls(x, warm.share, drift, outer, 2 * heat.temperature, per_rise)
 
 
-def thermal_transport(
-    module: Module,
-    heat: Module,
-    out: Any,
-    rho: Any,
-    base: Any,
-    weights: tuple[float, float],
-    dt: float,
-    velocity: Velocity,
-    volume: Any,
-    a_values: Any,
-    a_width: float | None,
-    scheme: Scheme,
-    connectivity: Connectivity,
-    stencil: Stencil,
+def potential(module: Module, rho: Any, warm: Warm, temperature: float) -> Any:
+    """(padded directions, n_a): tau log rho."""
+    shape, device = Shape.of(rho), module.device
+    x = device.scratch("potential", (shape.padded, shape.count), rho.dtype)
+    blocks = lanes(shape.padded, shape.count // module.definitions["PACK"])
+    sizes = (shape.padded, shape.count)
+    module("potentials", *blocks, rho, warm.source, temperature, *sizes, x)
+    return x
+
+
+def drift_of(module: Module, heat: Heat, warm: Warm, shape: Shape, real: Any) -> Any:
+    """(d-1, faces of an axis): u[h]."""
+    device, sides = module.device, 2 * (shape.dimension - 1)
+    h = device.scratch("padded", (shape.padded,))
+    drift = device.scratch("drift", (shape.dimension - 1, shape.axis_faces), real)
+    known = (device.array(heat.h), warm.source, shape.padded)
+    module("padded_field", *threads(shape.padded), *known, h)
+    module("drifts", *threads(shape.directions * sides), h, warm.share, shape.cells, drift)
+    return drift
+
+
+def tile(rho: Any, scheme: Scheme, moves: bool) -> dict[str, int]:
+    """Definitions of a stage: a thread's tile is smaller where its registers would not do."""
+    defined = definitions(rho, scheme, moves)
+    if defined["DIMENSION"] > WIDE:
+        defined["ROWS"] = 1
+    doubled = int(rho.dtype.itemsize == 8)
+    if scheme == "weno" and defined["DIMENSION"] + doubled > WIDE and defined["PACK"] > 1:
+        pack = defined["PACK"] // 2
+        defined |= {"PACK": pack, "LANES": together(rho.shape[-1] // pack)}
+    return defined
+
+
+def flowing(rho: Any, moves: bool) -> dict[str, int]:
+    """Of what leaves a density: there are no states, and columns are not looked after."""
+    defined = tile(rho, "upwind", moves) | {"LANES": 0}
+    del defined["SCHEME"]
+    return defined
+
+
+def transport(
+    modules: MODULES, out: Any, rho: Any, stage: Stage, velocity: Velocity, grid: Grid
 ) -> None:
-    """The same stage at a temperature > 0: along -grad(a h + ridge a^2/2 + tau log rho)."""
-    device, shape = module.device, Shape.of(rho)
-    tables = Tables.of(connectivity, device)
-    told = Thermal.of(heat, rho, velocity, a_width, tables, stencil)
+    """One stage along -grad(a h + ridge a^2/2 + tau log rho)."""
+    shape, moves = Shape.of(rho), bool(velocity.faces)
+    defined, real = tile(rho, stage.scheme, moves), rho.dtype
+    module = modules("thermal", defined, real.name)
+    device = module.device
+    tables = Tables.of(grid.connectivity, device)
+    told = Driven.of(modules, rho, velocity, grid)
+    chunk, blocks, block = march(shape, defined["PACK"], defined["ROWS"])
     module(
         "thermal_stage",
-        *lanes(shape.directions, shape.count),
+        blocks,
+        block,
         rho,
-        base if weights[0] else None,
+        stage.base if stage.weights[0] else rho,
         out,
-        told.log_rho,
-        slabs(module, rho, scheme, tables, shape),
-        told.warm.near,
-        told.warm.share,
+        told.x,
+        slabs(module, rho, stage.scheme, tables, shape) if moves else None,
+        told.share,
         told.drift,
-        per_volume(device, volume, rho.dtype),
+        per_volume(device, grid.volume, real),
         told.outer.values,
-        balance(module, rho, told.outer, shape),
-        device.constant(a_values, rho.dtype),
+        None if defined["LANES"] else balance(module, rho, told.outer, shape),
+        device.constant(grid.a_values, real),
+        0.5 * told.outer.width,
         told.outer.pull,
-        told.tau,
-        told.per_difference,
-        *weights,
-        dt,
+        told.twice,
+        told.per_rise,
+        *stage.weights,
+        stage.dt,
         shape.cells,
         shape.count,
+        chunk,
     )
 
 
-def thermal_outflow(
-    module: Module,
-    out: Any,
-    rho: Any,
-    velocity: Velocity,
-    volume: Any,
-    a_values: Any,
-    a_width: float | None,
-    connectivity: Connectivity,
-    stencil: Stencil,
-) -> float:
+def thermal_outflow(modules: MODULES, out: Any, rho: Any, velocity: Velocity, grid: Grid) -> float:
     """Largest share of a cell that leaves it in unit time; `out`, of rho's shape, is filled."""
-    device, shape = module.device, Shape.of(rho)
-    told = Thermal.of(module, rho, velocity, a_width, Tables.of(connectivity, device), stencil)
+    shape, moves, real = Shape.of(rho), bool(velocity.faces), rho.dtype
+    defined = flowing(rho, moves)
+    module = modules("outflow", defined, real.name)
+    device = module.device
+    told = Driven.of(modules, rho, velocity, grid)
+    chunk, blocks, block = march(shape, defined["PACK"], defined["ROWS"])
     module(
         "thermal_outflow",
-        *lanes(shape.directions, shape.count),
-        told.log_rho,
-        told.warm.near,
-        told.warm.share,
+        blocks,
+        block,
+        told.x,
+        told.share,
         told.drift,
-        per_volume(device, volume, rho.dtype),
+        per_volume(device, grid.volume, real),
         told.outer.values,
-        device.constant(a_values, rho.dtype),
+        device.constant(grid.a_values, real),
+        0.5 * told.outer.width,
         told.outer.pull,
-        told.tau,
-        told.per_difference,
+        told.twice,
+        told.per_rise,
         shape.cells,
         shape.count,
+        chunk,
         out,
     )
-    return float(peak(module, out)[0])
+    return float(peak(modules("heat", {"DIMENSION": shape.dimension}, real.name), out)[0])
 
 
 def peak(module: Module, values: Any) -> Any:
@@ -178,20 +207,14 @@ def peak(module: Module, values: Any) -> Any:
     return found
 
 
-def thermal_dissipation(
-    module: Module,
-    rho: Any,
-    velocity: Velocity,
-    a_values: Any,
-    a_width: float | None,
-    connectivity: Connectivity,
-    stencil: Stencil,
-) -> Any:
+def thermal_dissipation(modules: MODULES, rho: Any, velocity: Velocity, grid: Grid) -> Any:
     """(2d, n, .., n): sum over a of rho |grad(a h + ridge a^2/2 + tau log rho)|^2."""
-    device, shape, heat = module.device, Shape.of(rho), velocity.heat
-    assert heat is not None
-    warm = Warm.of(module, stencil, Tables.of(connectivity, device), shape, rho.dtype)
-    outer = Outer.of(device, velocity, a_width, rho.dtype)
+    shape, heat = Shape.of(rho), _heat(velocity)
+    module = modules("heat", {"DIMENSION": shape.dimension}, rho.dtype.name)
+    device = module.device
+    tables = Tables.of(grid.connectivity, device)
+    warm = Warm.of(module, heat.stencil, tables, shape, rho.dtype)
+    outer = Outer.of(device, velocity, grid.a_width, rho.dtype)
     out = device.xp.empty(rho.shape[:-1])
     module(
         "thermal_dissipation",
@@ -201,7 +224,7 @@ def thermal_dissipation(
         warm.near,
         warm.speed if velocity.faces else None,
         device.array(heat.h),
-        device.constant(a_values),
+        device.constant(grid.a_values),
         outer.width,
         0.5 * velocity.ridge,
         velocity.outer_rate if outer.values is not None else 0.0,
@@ -212,3 +235,8 @@ def thermal_dissipation(
         out,
     )
     return out
+
+
+def _heat(velocity: Velocity) -> Heat:
+    assert velocity.heat is not None
+    return velocity.heat

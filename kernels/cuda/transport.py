@@ -6,16 +6,18 @@ are float64, and what a kernel reads once a cell is converted here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..contract import Connectivity, Scheme, Velocity
+from ..contract import Grid, Scheme, Stage, Velocity
 from .device import Device
 from .grid import SCHEMES, THREADS, WARP, Shape, Tables, slabs, stacked, warps
 from .module import Module
 
+MODULES = Callable[[str, dict[str, int], str], Module]  # of a family, by definitions and type
 WANTED = 1 << 18  # threads of a stage, where the grid has work for them
 SHORTEST, LONGEST = 4, 32  # cells of a march
 
@@ -45,46 +47,36 @@ class Outer:
 
 
 def transport(
-    module: Module,
-    out: Any,
-    rho: Any,
-    base: Any,
-    weights: tuple[float, float],
-    dt: float,
-    velocity: Velocity,
-    volume: Any,
-    a_values: Any,
-    a_width: float | None,
-    scheme: Scheme,
-    connectivity: Connectivity,
+    modules: MODULES, out: Any, rho: Any, stage: Stage, velocity: Velocity, grid: Grid
 ) -> None:
     """One Runge-Kutta stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
+    defined = definitions(rho, stage.scheme, bool(velocity.faces))
+    module = modules("transport", defined, rho.dtype.name)
     device, shape, real = module.device, Shape.of(rho), rho.dtype
-    tables, outer = Tables.of(connectivity, device), Outer.of(device, velocity, a_width, real)
-    rows, pack, lanes = (module.definitions[name] for name in ("ROWS", "PACK", "LANES"))
-    chunk, grid, block = march(shape, pack, rows)
+    outer = Outer.of(device, velocity, grid.a_width, real)
+    chunk, blocks, block = march(shape, defined["PACK"], defined["ROWS"])
     faces = beyond = None
     if velocity.faces:
         faces = stacked(device, "faces", velocity.faces, real)
-        beyond = slabs(module, rho, scheme, tables, shape)
+        beyond = slabs(module, rho, stage.scheme, Tables.of(grid.connectivity, device), shape)
     module(
         "transport_stage",
-        grid,
+        blocks,
         block,
         rho,
-        base if weights[0] else rho,
+        stage.base if stage.weights[0] else rho,
         out,
         beyond,
         faces,
-        per_volume(device, volume, real),
+        per_volume(device, grid.volume, real),
         outer.values,
-        None if lanes else balance(module, rho, outer, shape),
-        device.constant(a_values, real),
+        None if defined["LANES"] else balance(module, rho, outer, shape),
+        device.constant(grid.a_values, real),
         0.5 * outer.width,
         outer.pull,
         outer.varied,
-        *weights,
-        dt,
+        *stage.weights,
+        stage.dt,
         shape.cells,
         shape.count,
         chunk,

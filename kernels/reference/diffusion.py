@@ -28,7 +28,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Connectivity, Heat, Scheme, Stencil, Velocity
+from ..contract import Connectivity, Grid, Heat, Scheme, Stage, Stencil, Velocity
 from .halo import edge_layer, exchange, ghost_layer
 from .outer import bounded, logarithm, outer_flux, outer_speed, vacuum
 from .transport import BLOCK_CELLS, REACH, STATES, carry, flush_subnormal, staged
@@ -38,81 +38,53 @@ Array = NDArray[np.float64]
 TRACE = 1e-12  # of the largest density: below it, the dissipation does not resolve a logarithm
 
 
-def thermal_transport(
-    out: Array,
-    rho: Array,
-    base: Array | None,
-    weights: tuple[float, float],
-    dt: float,
-    velocity: Velocity,
-    volume: Array,
-    a_values: Array,
-    a_width: float | None,
-    scheme: Scheme,
-    connectivity: Connectivity,
-    stencil: Stencil,
-) -> None:
+def thermal_transport(out: Array, rho: Array, stage: Stage, velocity: Velocity, grid: Grid) -> None:
     """One Runge-Kutta stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
-    drift = _drift(velocity, connectivity, stencil)
+    drift, dt, a_width = _drift(velocity, grid), stage.dt, grid.a_width
     for part in _parts(rho):
         cells = np.ascontiguousarray(rho[..., part])
         change = np.zeros_like(cells)
         if drift:
-            speeds = _speeds(cells, drift, velocity, a_values[part], connectivity, stencil)
-            _subtract_flux(change, cells, speeds, scheme, connectivity)
-        before = None if base is None else base[..., part]
-        staged(change, (dt / volume)[..., None], cells, before, weights)
+            speeds = _speeds(cells, drift, velocity, grid.a_values[part], grid.connectivity)
+            _subtract_flux(change, cells, speeds, stage.scheme, grid.connectivity)
+        staged(change, (dt / grid.volume)[..., None], cells, stage, (..., part))
         out[..., part] = change
     columns, target = _columns(rho), _columns(out)
     for rows in _row_blocks(rho):
         if velocity.outer is not None and a_width is not None:
-            speed = outer_speed(velocity, velocity.outer.ravel()[rows], columns[rows], a_values)
-            flux = outer_flux(columns[rows], speed, scheme)
-            carry(target[rows], flux, weights[1] * dt / a_width)
+            outer = velocity.outer.ravel()[rows]
+            speed = outer_speed(velocity, outer, columns[rows], grid.a_values)
+            flux = outer_flux(columns[rows], speed, stage.scheme)
+            carry(target[rows], flux, stage.weights[1] * dt / a_width)
         flush_subnormal(target[rows])
 
 
-def thermal_outflow(
-    out: Array,
-    rho: Array,
-    velocity: Velocity,
-    volume: Array,
-    a_values: Array,
-    a_width: float | None,
-    connectivity: Connectivity,
-    stencil: Stencil,
-) -> float:
+def thermal_outflow(out: Array, rho: Array, velocity: Velocity, grid: Grid) -> float:
     """Largest share of a cell that leaves it in unit time (first-order upwind); `out` is filled."""
-    drift = _drift(velocity, connectivity, stencil)
+    drift, a_width = _drift(velocity, grid), grid.a_width
     for part in _parts(rho):
         cells = np.ascontiguousarray(rho[..., part])
         leaving = np.zeros_like(cells)
         if drift:
-            speeds = _speeds(cells, drift, velocity, a_values[part], connectivity, stencil)
+            speeds = _speeds(cells, drift, velocity, grid.a_values[part], grid.connectivity)
             for axis, speed in enumerate(speeds):
                 lines, through = np.moveaxis(leaving, 1 + axis, 1), np.moveaxis(speed, 1 + axis, 1)
                 lines += np.maximum(through[:, 1:], 0.0)
                 lines -= np.minimum(through[:, :-1], 0.0)
-            leaving /= volume[..., None]
+            leaving /= grid.volume[..., None]
         out[..., part] = leaving
     if velocity.outer is not None and a_width is not None:
         columns, target = _columns(rho), _columns(out)
         for rows in _row_blocks(rho):
-            speed = outer_speed(velocity, velocity.outer.ravel()[rows], columns[rows], a_values)
+            outer = velocity.outer.ravel()[rows]
+            speed = outer_speed(velocity, outer, columns[rows], grid.a_values)
             speed /= a_width
             target[rows, :-1] += np.maximum(speed, 0.0)
             target[rows, 1:] -= np.minimum(speed, 0.0)
     return float(out.max())
 
 
-def thermal_dissipation(
-    rho: Array,
-    velocity: Velocity,
-    a_values: Array,
-    a_width: float | None,
-    connectivity: Connectivity,
-    stencil: Stencil,
-) -> Array:
+def thermal_dissipation(rho: Array, velocity: Velocity, grid: Grid) -> Array:
     """(2d, n, .., n): sum over a of rho |grad mu|^2, mobilities inside.
 
     By central differences; along a, whose law may start with jumps, on the faces with the mean
@@ -120,7 +92,7 @@ def thermal_dissipation(
     finite beside vacuum. A logarithm there is no number: densities below a trace of the largest
     count as that.
     """
-    heat = _heat(velocity)
+    heat, a_values, a_width = _heat(velocity), grid.a_values, grid.a_width
     total, least = np.zeros(rho.shape[:-1]), max(TRACE * float(rho.max()), vacuum(rho))
     for part in _parts(rho):
         if not len(velocity.faces):
@@ -128,7 +100,7 @@ def thermal_dissipation(
         cells = np.ascontiguousarray(rho[..., part])
         mu = heat.temperature * logarithm(cells, least)
         mu += heat.h[..., None] * a_values[part]
-        slope = _gradient(mu, stencil.speed, connectivity)
+        slope = _gradient(mu, heat.stencil.speed, grid.connectivity)
         total += np.einsum("...i,c...i,c...i->...", cells, slope, slope)
     if velocity.outer is not None and a_width is not None:
         columns, flat = _columns(rho), total.reshape(-1)
@@ -156,10 +128,12 @@ def _heat(velocity: Velocity) -> Heat:
     return velocity.heat
 
 
-def _drift(velocity: Velocity, connectivity: Connectivity, stencil: Stencil) -> list[Array]:
+def _drift(velocity: Velocity, grid: Grid) -> list[Array]:
     """u[h] on the faces of every axis, (2d, n, .., n+1, .., n, 1); none where directions rest."""
-    h = _heat(velocity).h[..., None]
-    return _normal_speeds(h, connectivity, stencil) if len(velocity.faces) else []
+    if not velocity.faces:
+        return []
+    heat = _heat(velocity)
+    return _normal_speeds(heat.h[..., None], grid.connectivity, heat.stencil)
 
 
 def _speeds(
@@ -168,10 +142,9 @@ def _speeds(
     velocity: Velocity,
     a_values: Array,
     connectivity: Connectivity,
-    stencil: Stencil,
 ) -> list[Array]:
     """u[mu], bounded, on the faces of every axis."""
-    tau = _heat(velocity).temperature
+    tau, stencil = _heat(velocity).temperature, _heat(velocity).stencil
     speeds = _normal_speeds(tau * logarithm(cells, vacuum(cells)), connectivity, stencil)
     for speed, unit, compact in zip(speeds, drift, stencil.compact, strict=True):
         carried = unit * a_values

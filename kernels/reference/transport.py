@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import Connectivity, Scheme, Velocity
+from ..contract import Connectivity, Grid, Scheme, Stage, Velocity
 from .halo import edge_layer, exchange, ghost_layer
 from .limiter import balanced, balanced_half_slopes, mc_states
 from .outer import outer_flux, outer_speed, vacuum
@@ -38,22 +39,11 @@ STATES: dict[Scheme, Callable[[Array, int], tuple[Array, Array]]] = {
 }
 
 
-def transport(
-    out: Array,
-    rho: Array,
-    base: Array | None,
-    weights: tuple[float, float],
-    dt: float,
-    velocity: Velocity,
-    volume: Array,
-    a_values: Array,
-    a_width: float | None,
-    scheme: Scheme,
-    connectivity: Connectivity,
-) -> None:
+def transport(out: Array, rho: Array, stage: Stage, velocity: Velocity, grid: Grid) -> None:
     """One Runge-Kutta stage: out = weights[0] base + weights[1] (rho - dt div(velocity rho))."""
-    slabs = _Slabs.of(rho, len(velocity.faces), scheme, connectivity)
-    all_faces, own_a, volume = _as(rho, *velocity.faces), *_as(rho, a_values, volume)
+    scheme, a_values, a_width = stage.scheme, grid.a_values, grid.a_width
+    slabs = _Slabs.of(rho, len(velocity.faces), scheme, grid.connectivity)
+    all_faces, own_a, volume = _as(rho, *velocity.faces), *_as(rho, a_values, grid.volume)
     for panels, rows in _blocks(rho.shape):
         part = rho[panels, rows]
         change = np.zeros_like(part)
@@ -73,8 +63,7 @@ def transport(
             else:
                 (speed,) = _as(rho, outer / a_width)
                 _outer_flux(change, part, speed, scheme)
-        before = None if base is None else base[panels, rows]
-        staged(change, -dt, part, before, weights)
+        staged(change, -stage.dt, part, stage, (panels, rows))
         flush_subnormal(change)
         out[panels, rows] = change
 
@@ -83,15 +72,18 @@ def staged(
     change: Array,
     factor: float | Array,
     rho: Array,
-    base: Array | None,
-    weights: tuple[float, float],
+    stage: Stage,
+    where: tuple[Any, ...],
 ) -> None:
-    """The new density of a stage, in the place of `change`: w0 base + w1 (rho + factor change)."""
+    """The new density of a stage, in the place of `change`: w0 base + w1 (rho + factor change).
+
+    where : the part of the density that `rho` is
+    """
     change *= factor
     change += rho
-    change *= weights[1]
-    if base is not None and weights[0]:
-        change += weights[0] * base
+    change *= stage.weights[1]
+    if stage.base is not None and stage.weights[0]:
+        change += stage.weights[0] * stage.base[where]
 
 
 def carry(columns: Array, flux: Array, factor: float) -> None:

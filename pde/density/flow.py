@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels import Kernels, Velocity
-from ...kernels.contract import Heat, Scheme, Stencil
+from ...kernels.contract import Grid, Heat, Scheme, Stage, Stencil
 from ..geometry import Chart, CubedSphere, Stations
 from ..geometry.axis import CellAxis, ListAxis, OuterAxis
 from ..geometry.chart import Coordinates
@@ -202,7 +202,12 @@ class Flow:
 
     def heated(self, velocity: Velocity, h: Array, temperature: float) -> Velocity:
         """The velocity with the noise of that temperature, and the field h that goes with it."""
-        return replace(velocity, heat=Heat(temperature, h) if temperature > 0 else None)
+        heat = Heat(temperature, h, self.stencil) if temperature > 0 else None
+        return replace(velocity, heat=heat)
+
+    def grid(self, axis: OuterAxis) -> Grid:
+        """The cells of a density on an axis."""
+        return Grid(self.volume, axis.values, axis.cell_width, self.sphere.connectivity)
 
     def rate(self, velocity: Velocity, axis: OuterAxis) -> float:
         """Largest share of a cell that drift takes out of it in unit time (first-order upwind)."""
@@ -238,27 +243,11 @@ class Flow:
 
     def outflow(self, rho: Array, velocity: Velocity, axis: OuterAxis) -> float:
         """Largest share of a cell of a density that leaves it in unit time, noise included."""
-        return self.kernels.thermal_outflow(
-            self.scratch(rho)[-1],
-            rho,
-            velocity,
-            self.volume,
-            axis.values,
-            axis.cell_width,
-            self.sphere.connectivity,
-            self.stencil,
-        )
+        return self.kernels.thermal_outflow(self.scratch(rho)[-1], rho, velocity, self.grid(axis))
 
     def thermal_dissipation(self, state: State, velocity: Velocity) -> float:
         """int |grad_g mu|^2 drho, each part with its rate."""
-        density = self.kernels.thermal_dissipation(
-            state.rho,
-            velocity,
-            state.axis.values,
-            state.axis.cell_width,
-            self.sphere.connectivity,
-            self.stencil,
-        )
+        density = self.kernels.thermal_dissipation(state.rho, velocity, self.grid(state.axis))
         return self.integral(density) * state.axis.weight
 
     def advance(self, state: State, velocity: Velocity, dt: float) -> bool:
@@ -308,10 +297,5 @@ class Flow:
         axis: OuterAxis,
     ) -> None:
         """One Runge-Kutta stage, out = weights[0] base + weights[1] (rho + dt L(rho))."""
-        grid = (self.volume, axis.values, axis.cell_width, self.scheme, self.sphere.connectivity)
-        if velocity.heat is None:
-            self.kernels.transport(out, rho, base, weights, dt, velocity, *grid)
-        else:
-            self.kernels.thermal_transport(
-                out, rho, base, weights, dt, velocity, *grid, self.stencil
-            )
+        stage = Stage(self.scheme, dt, weights, base)
+        self.kernels.transport(out, rho, stage, velocity, self.grid(axis))

@@ -15,7 +15,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
 from ...kernels import Velocity, select
-from ...kernels.contract import Scheme
+from ...kernels.contract import Grid, Scheme, Stage
 from ..density.flow import STAGES
 from ..geometry import CubedSphere, Stations
 
@@ -55,13 +55,13 @@ def evolve(
     faces = kernels.face_velocities(field, edges, [kernels.array(w) for w in sphere.face_weights])
     volume = kernels.array(sphere.volume)
     steps = int(np.ceil(time * float(kernels.outflow(faces, volume)[0].max()) / CFL))
-    rho, one = kernels.array(start[..., None].copy()), np.ones(1)
-    fixed = (time / steps, Velocity(faces, None), volume, one, None, scheme)
-    stages = STAGES[scheme]
+    rho = kernels.array(start[..., None].copy())
+    dt, stages = time / steps, STAGES[scheme]
+    fixed = (Velocity(faces, None), Grid(volume, np.ones(1), None, sphere.connectivity))
     outs = [*(np.empty_like(rho) for _ in stages[1:]), rho]
     for _ in range(steps):
         now, base = rho, None
         for out, weights in zip(outs, stages, strict=True):
-            kernels.transport(out, now, base, weights, *fixed, sphere.connectivity)
+            kernels.transport(out, now, Stage(scheme, dt, weights, base), *fixed)
             now, base = out, rho
     return np.asarray(kernels.host(rho)[..., 0])

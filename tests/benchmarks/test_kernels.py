@@ -51,7 +51,7 @@ def test_every_row_says_what_it_is_and_where_it_was_measured(
     groups = {row["group"] for row in rows}
     assert groups == {
         *("limit", "forward", "backward", "sums forward", "sums backward"),
-        *("first stage", "later stage", "step"),
+        *("first stage", "later stage", "first noisy", "later noisy", "step"),
     }
     for row in rows:
         assert row["backend"] == "numpy"
@@ -86,9 +86,10 @@ def test_work_is_what_the_names_say() -> None:
     forward, backward = pair_cases(kernels, "float64", "relu", 3, 10, 20)
     assert (forward.work, forward.needs) == (200, 8)  # w.x and one more: four multiply-adds
     assert (backward.work, backward.needs) == (200, 12)  # w.x and e s' x: six
-    first, later = stage_cases(kernels, "float64", "muscl", 2, 4, 12)
-    assert (first.work, later.work) == (4 * 4 * 12, 4 * 4 * 12)
-    assert (first.needs, later.needs) == (16, 24)
+    for noisy, needs in ((False, [16, 24]), (True, [40, 48])):  # and tau log rho: 3 numbers more
+        stages = stage_cases(kernels, "float64", "muscl", 2, 4, 12, noisy=noisy)
+        assert [case.work for case in stages] == [4 * 4 * 12, 4 * 4 * 12]
+        assert [case.needs for case in stages] == needs
     # d = 3, half of a sphere: of each pair of axes' three panels the lines of one direction
     s = setting(3, 8, 5, 1)
     assert len(s.clouds.w) == 3 * 8 * 8
@@ -175,7 +176,7 @@ def test_peers_take_part_where_they_are_and_only_with_the_same_results(
 def test_what_was_measured_before_a_failure_is_kept(
     tiny: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> Any:
+    def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the device is gone")
 
     monkeypatch.setattr(program, "stage_cases", broken)

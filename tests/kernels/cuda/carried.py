@@ -37,16 +37,19 @@ class Carried:
     def __call__(self, *words: Any, **more: Any) -> Any:
         given = signature(self.target).bind(*words, **more)
         own, seen = dict(given.arguments), dict[int, Any]()
-        there = {
-            name: value if name in ON_HOST else self._there(value, seen)
-            for name, value in own.items()
-        }
+        there = self._fields_there(own, seen)
         given.arguments.update(there)
         result = self.target(*given.args, **given.kwargs)
         for name, value in own.items():
             if isinstance(value, np.ndarray) and value.flags.writeable:
                 value[...] = self.kernels.host(there[name])
         return self._back(result)
+
+    def _fields_there(self, values: dict[str, Any], seen: dict[int, Any]) -> dict[str, Any]:
+        return {
+            name: value if name in ON_HOST else self._there(value, seen)
+            for name, value in values.items()
+        }
 
     def _there(self, value: Any, seen: dict[int, Any]) -> Any:
         if isinstance(value, STAY):
@@ -58,8 +61,8 @@ class Carried:
         if isinstance(value, list | tuple):
             return type(value)(self._there(each, seen) for each in value)
         if is_dataclass(value) and not isinstance(value, type):
-            there = {f.name: self._there(getattr(value, f.name), seen) for f in fields(value)}
-            return replace(value, **there)
+            own = {f.name: getattr(value, f.name) for f in fields(value)}
+            return replace(value, **self._fields_there(own, seen))
         return value
 
     def _back(self, value: Any) -> Any:

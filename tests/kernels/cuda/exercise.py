@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from bnflow.kernels import Velocity, select
-from bnflow.kernels.contract import Heat, Scheme
+from bnflow.kernels.contract import Grid, Heat, Scheme, Stage
 from bnflow.kernels.cuda import CudaKernels, Device
 from bnflow.kernels.cuda import pairs as launches
 from bnflow.kernels.cuda.module import source
@@ -83,9 +83,11 @@ def cases() -> Iterator[Case]:
             for n, count in sizes:
                 how = partial(transport, scheme=scheme, d=d, n=n, count=count)
                 yield Case(f"transport {scheme} d={d} {n}x{count}", how)
-        for d, n, count in ((2, 9, 8), (3, 5, 7), (4, 4, 4)):
-            how = partial(thermal, scheme=scheme, d=d, n=n, count=count)
-            yield Case(f"thermal {scheme} d={d}", how)
+                how = partial(thermal, scheme=scheme, d=d, n=n, count=count)
+                yield Case(f"thermal {scheme} d={d} {n}x{count}", how)
+    for d, n, count in ((2, 41, 31), (3, 4, 1), (3, 4, 32), (3, 7, 13), (5, 4, 2)):
+        how = partial(thermal, scheme="muscl", d=d, n=n, count=count)
+        yield Case(f"thermal muscl d={d} {n}x{count}", how)
     for name in NAMES:
         yield Case(f"pairs {name}", partial(pairs, name=name, d=3))
         yield Case(f"tiles {name}", partial(pairs, name=name, d=19))
@@ -196,9 +198,10 @@ def transport(kernels: CudaKernels, scheme: Scheme, d: int, n: int, count: int) 
         (Velocity([], moves), (1 / 3, 2 / 3), a[1] - a[0]),
     ):
         got, wanted = np.empty_like(rho), np.empty(rho.shape)
-        rest = (weights, 0.05, velocity, sphere.volume, a, width, scheme, sphere.connectivity)
-        kernels.transport(got, rho, base, *rest)
-        TWIN.transport(wanted, rho.astype(float), base.astype(float), *rest)
+        told = (velocity, Grid(sphere.volume, a, width, sphere.connectivity))
+        kernels.transport(got, rho, Stage(scheme, 0.05, weights, base), *told)
+        exact = Stage(scheme, 0.05, weights, base.astype(float))
+        TWIN.transport(wanted, rho.astype(float), exact, *told)
         worst = max(worst, error(kernels, got, wanted, np.abs(wanted).max(), 4))
     return worst
 
@@ -213,25 +216,24 @@ def thermal(kernels: CudaKernels, scheme: Scheme, d: int, n: int, count: int) ->
     if kernels.real == "float64":
         rho[rng.random(rho.shape) < 0.1] = 0.0  # vacuum, which each type has at a depth of its own
     still, h, moves = [w[..., 0] for w in sphere.face_weights], *rng.normal(size=(2, *sphere.shape))
-    exact, worst = rho.astype(float), 0.0
-    for velocity, width in (
-        (Velocity(still, moves, 0.3, 1.5, Heat(0.07, h)), a[1] - a[0]),
-        (Velocity(still, None, heat=Heat(0.07, h)), None),
-        (Velocity([], moves, heat=Heat(0.07, h)), a[1] - a[0]),
-    ):
-        rest = (sphere.connectivity, gradient)
-        grid = ((0.5, 0.5), 0.002, velocity, volume, a, width, scheme, *rest)
+    exact, worst, heat = rho.astype(float), 0.0, Heat(0.07, h, gradient)
+    parts: list[tuple[Velocity, float | None]] = [(Velocity(still, None, heat=heat), None)]
+    if count > 1:
+        parts.append((Velocity(still, moves, 0.3, 1.5, heat), a[1] - a[0]))
+        parts.append((Velocity([], moves, heat=heat), a[1] - a[0]))
+    for velocity, width in parts:
+        told = (velocity, Grid(volume, a, width, sphere.connectivity))
         got, wanted, shares, exact_shares = (np.empty_like(x) for x in (rho, exact) * 2)
-        kernels.thermal_transport(got, rho, base, *grid)
-        TWIN.thermal_transport(wanted, exact, base.astype(float), *grid)
+        kernels.transport(got, rho, Stage(scheme, 0.002, (0.5, 0.5), base), *told)
+        half = Stage(scheme, 0.002, (0.5, 0.5), base.astype(float))
+        TWIN.transport(wanted, exact, half, *told)
         worst = max(worst, error(kernels, got, wanted, np.abs(wanted).max(), 8))
-        told = (velocity, volume, a, width, *rest)
         most = TWIN.thermal_outflow(exact_shares, exact, *told)
         off = abs(kernels.thermal_outflow(shares, rho, *told) - most)
         worst = max(worst, float(off / (8 * np.finfo(kernels.real).eps * most)))
         worst = max(worst, error(kernels, shares, exact_shares, most, 8))
-        loss = TWIN.thermal_dissipation(exact, velocity, a, width, *rest)
-        lost = kernels.thermal_dissipation(rho, velocity, a, width, *rest)
+        loss = TWIN.thermal_dissipation(exact, *told)
+        lost = kernels.thermal_dissipation(rho, *told)
         lost = np.abs(lost - loss).max() / (8 * np.finfo(float).eps * loss.max())
         worst = max(worst, float(lost))
     return worst
@@ -336,6 +338,13 @@ FAULTS = {
     "a face too far": Fault("~negative(at + HAD - n)", "0", "transport muscl d=3 6x12"),
     "a lane too far": Fault("1 + k / PACK", "2 + k / PACK", "transport muscl d=2 9x8"),
     "half of a column": Fault("(HALVES ? 4 : 2)", "(HALVES ? 8 : 4)", "transport muscl d=2 9x8"),
+    "a corner of three panels missed": Fault(
+        "crosses && s.at[k] == 0 ? 0 : off", "off", "thermal muscl d=3 6x12"
+    ),
+    "an axis not turned across an edge": Fault(
+        "side == slot % 2 ? -1 : 1", "side == slot % 2 ? 1 : 1", "thermal muscl d=2 9x8"
+    ),
+    "a lane too far in a speed": Fault("own.at[0], 1)", "own.at[0], 2)", "thermal muscl d=2 9x8"),
     "an unaligned vector": Fault(
         "return *reinterpret_cast<const Cells *>(x);",
         "return *reinterpret_cast<const Cells *>(x + 1);",

@@ -77,20 +77,35 @@ def instances() -> Iterator[Instance]:
         codes = [code for name, code in REMAINDERS.items() if double or name != "overlap"]
         for d in (2, 3, 4, 5, 8):
             yield Instance.of("directions", real, DIMENSION=d)
-            yield Instance.of("heat", real, DIMENSION=d)
             yield Instance.of("audits", real, DIMENSION=d)
             for scheme in range(3):
-                for tile in tiles(width):
-                    if d > 2 or tile["ROWS"] == 1:
-                        yield Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, **tile)
-                yield Instance.of("thermal", real, DIMENSION=d, SCHEME=scheme)
+                for each in tiles(width):
+                    if d > 2 or each["ROWS"] == 1:
+                        yield Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, **each)
             for code in codes:
                 yield Instance.of("pairs", real, DIMENSION=d, REMAINDER=code)
         for code in codes:
             yield Instance.of("tiles", real, DIMENSION=2, REMAINDER=code)
             yield Instance.of("elementwise", real, DIMENSION=2, REMAINDER=code)
         for d in (2, 3, 4, 5):
+            yield from at_a_temperature(real, width, d)
             yield from along_lines(real, d)
+
+
+def at_a_temperature(real: str, width: int, d: int) -> Iterator[Instance]:
+    """Tiles are those of `thermal.tile`; what leaves a cell does not look after columns."""
+    yield Instance.of("heat", real, DIMENSION=d)
+    fitting = [each | {"LANES": 0} for each in warm_tiles(width, d)]
+    yield from dict.fromkeys(Instance.of("outflow", real, DIMENSION=d, **each) for each in fitting)
+    for scheme in range(3):
+        fitting = warm_tiles(warm_width(real, width, d, scheme), d)
+        code = {"DIMENSION": d, "SCHEME": scheme}
+        yield from dict.fromkeys(Instance.of("thermal", real, **code, **each) for each in fitting)
+
+
+def warm_tiles(width: int, dimension: int) -> list[dict[str, int]]:
+    """As `tiles`, with no more rows than there may be."""
+    return [each | {"ROWS": min(each["ROWS"], warm_rows(dimension))} for each in tiles(width)]
 
 
 def along_lines(real: str, d: int) -> Iterator[Instance]:
@@ -120,13 +135,24 @@ def tile(width: int, dimension: int) -> dict[str, int]:
     return next(tiles(width)) | {"ROWS": 2 if dimension > 2 else 1}
 
 
+def warm_rows(dimension: int) -> int:
+    """Rows of a tile at a temperature, at most: see `thermal.tile`."""
+    return 2 if dimension == 3 else 1
+
+
+def warm_width(real: str, width: int, dimension: int, scheme: int) -> int:
+    """Values of a that a tile at a temperature has."""
+    return width // 2 if scheme == 2 and dimension + (real == "float64") > 3 else width
+
+
 def one_a_family() -> list[Instance]:
     """What every test run compiles."""
     return [
         Instance.of("sums", "float64", DIMENSION=2),
         Instance.of("directions", "float64", DIMENSION=3),
         Instance.of("transport", "float32", DIMENSION=3, SCHEME=1, **tile(4, 3)),
-        Instance.of("thermal", "float64", DIMENSION=3, SCHEME=1),
+        Instance.of("thermal", "float32", DIMENSION=3, SCHEME=1, **tile(4, 3)),
+        Instance.of("outflow", "float64", DIMENSION=3, **tile(2, 3) | {"LANES": 0}),
         Instance.of("heat", "float64", DIMENSION=3),
         Instance.of("audits", "float32", DIMENSION=3),
         Instance.of("combination", "float32", DIMENSION=2),
@@ -155,6 +181,15 @@ def hot() -> Iterator[Hot]:
             had = tile(width, d)
             instance = Instance.of("transport", real, DIMENSION=d, SCHEME=scheme, **had)
             yield Hot(instance, "transport_stage", width * had["ROWS"], whole=True)
+        for d, scheme in ((3, 1), (2, 1), (4, 1), (3, 2)):
+            had = tile(warm_width(real, width, d, scheme), d) | {"ROWS": warm_rows(d)}
+            instance = Instance.of("thermal", real, DIMENSION=d, SCHEME=scheme, **had)
+            yield Hot(instance, "thermal_stage", had["PACK"] * had["ROWS"], whole=True)
+        for d in (2, 3, 4):
+            had = tile(width, d) | {"ROWS": warm_rows(d), "LANES": 0}
+            leaving = Instance.of("outflow", real, DIMENSION=d, **had)
+            yield Hot(leaving, "thermal_outflow", width * had["ROWS"], whole=True)
+            yield Hot(leaving, "potentials", width)
     measure = Instance.of("transport", "float32", DIMENSION=3, SCHEME=1, **tile(4, 3), VAN_LEER=1)
     yield Hot(measure, "transport_stage", 8, whole=True)
     ahead = Instance.of("line_forward", "float32", **LINES, GROUPS=2, ROUNDED=2)

@@ -3,9 +3,13 @@
 One instance a family on three architectures; all of them by `python matrix.py`.
 """
 
+from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
+
+from bnflow.kernels.cuda.thermal import flowing, tile
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,8 @@ def test_a_spill_is_seen(matrix: Any, nvrtc: Any) -> None:
     [
         ("pairs", "pair_forward"),
         ("transport", "transport_stage"),
+        ("thermal", "thermal_stage"),
+        ("outflow", "thermal_outflow"),
         ("line_forward", "line_forward"),
         ("line_backward", "line_backward"),
     ],
@@ -70,6 +76,20 @@ def test_budgets_hold_what_the_issue_of_speed_asks(matrix: Any) -> None:
     ahead, back = (loop for loop in matrix.hot() if loop.instance.family.startswith("line_"))
     assert 64 * known[str(ahead.instance), "line_forward"] <= 960
     assert 4 * known[str(back.instance), "line_backward"] <= 68
+
+
+@pytest.mark.parametrize("real", ["float32", "float64"])
+def test_what_runs_at_a_temperature_is_what_is_compiled(real: str, matrix: Any) -> None:
+    compiled, schemes = set(matrix.instances()), ("upwind", "muscl", "weno")
+    met = 0
+    for d, count, number in product((2, 3, 4, 5), (32, 64, 128, 256), range(3)):
+        rho = np.broadcast_to(np.zeros((), real), (2 * d, *[4] * (d - 1), count))
+        assert matrix.Instance.of("outflow", real, **flowing(rho, moves=True)) in compiled
+        defined = tile(rho, schemes[number], moves=True)
+        if defined["LANES"] in (0, 32):  # more lanes ask for more, so 32 stand for all
+            assert matrix.Instance.of("thermal", real, **defined) in compiled
+            met += 1
+    assert met >= 24
 
 
 @pytest.mark.parametrize(("real", "entries"), [("float32", 3), ("float64", 6)])

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from bnflow.kernels import Velocity
-from bnflow.kernels.contract import Heat
+from bnflow.kernels.contract import Heat, Stencil
 from bnflow.kernels.cuda.trees import put_back, taken
+
+STENCIL = Stencil(np.zeros(1), np.zeros(1), [np.zeros(1)], [np.zeros(1)])
 
 
 class Pair(NamedTuple):
@@ -20,16 +22,19 @@ def tree(value: Any) -> Any:
 
 
 def test_what_is_taken_is_put_back_in_order() -> None:
-    a, b, c, d = (np.full(k, 1.0 * k) for k in range(4))
-    velocity = Velocity([a, b], None, 0.5, 1.0, Heat(0.1, c))
+    a, b, c, d, *e = (np.full(k, 1.0 * k) for k in range(8))
+    heat = Heat(0.1, c, Stencil(e[0], e[1], [e[2]], [e[3]]))
+    velocity = Velocity([a, b], None, 0.5, 1.0, heat)
     arrays: list[Any] = []
     found = taken((velocity, Pair(d, "word"), []), np.ndarray, arrays)
-    assert [id(x) for x in arrays] == [id(x) for x in (a, b, c, d)]
+    assert [id(x) for x in arrays] == [id(x) for x in (a, b, c, *e, d)]
     others = [x + 1.0 for x in arrays]
     made, pair, empty = put_back(found, iter(others))
-    assert made == Velocity([others[0], others[1]], None, 0.5, 1.0, Heat(0.1, others[2]))
+    stencil = Stencil(others[3], others[4], [others[5]], [others[6]])
+    heat = Heat(0.1, others[2], stencil)
+    assert made == Velocity([others[0], others[1]], None, 0.5, 1.0, heat)
     assert type(made.faces) is list
-    assert pair.one is others[3]
+    assert pair.one is others[7]
     assert pair.other == "word"
     assert empty == []
 
@@ -44,7 +49,7 @@ def test_what_is_taken_is_put_back_in_order() -> None:
         (1, True),
         ((1.0, 2.0), [1.0, 2.0]),
         (Pair(1.0, 2.0), (1.0, 2.0)),
-        (Heat(0.1, np.zeros(2)), Heat(0.2, np.zeros(2))),
+        (Heat(0.1, np.zeros(2), STENCIL), Heat(0.2, np.zeros(2), STENCIL)),
     ],
     ids=str,
 )

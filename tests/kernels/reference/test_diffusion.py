@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bnflow.kernels import Velocity
-from bnflow.kernels.contract import Heat, Scheme
+from bnflow.kernels.contract import Grid, Heat, Scheme, Stage
 from bnflow.kernels.reference import diffusion as module
 from bnflow.kernels.reference.diffusion import (
     thermal_dissipation,
@@ -33,8 +33,10 @@ class Made:
         centres = self.sphere.centres
         self.h = centres @ self.random.normal(size=d) + 0.3 * centres[..., 0] ** 2
         faces = [np.zeros(w.shape[:-1]) for w in self.sphere.face_weights] if inner else []
-        self.velocity = Velocity(faces, -self.h if outer else None, RIDGE, 1.0, Heat(TAU, self.h))
+        heat = Heat(TAU, self.h, self.stencil)
+        self.velocity = Velocity(faces, -self.h if outer else None, RIDGE, 1.0, heat)
         self.width = WIDTH if outer else None
+        self.grid = Grid(self.sphere.volume, A, self.width, self.sphere.connectivity)
 
     def rough(self) -> Array:
         """Anything from vacuum to peaks."""
@@ -49,17 +51,12 @@ class Made:
 
     def stage(self, rho: Array, dt: float, scheme: Scheme = "muscl") -> Array:
         out = np.empty_like(rho)
-        fixed = (self.velocity, self.sphere.volume, A, self.width, scheme)
-        thermal_transport(
-            out, rho, None, (0.0, 1.0), dt, *fixed, self.sphere.connectivity, self.stencil
-        )
+        thermal_transport(out, rho, Stage(scheme, dt), self.velocity, self.grid)
         return out
 
     def shares(self, rho: Array) -> tuple[float, Array]:
         out = np.empty_like(rho)
-        fixed = (self.velocity, self.sphere.volume, A, self.width)
-        most = thermal_outflow(out, rho, *fixed, self.sphere.connectivity, self.stencil)
-        return most, out
+        return thermal_outflow(out, rho, self.velocity, self.grid), out
 
     def mass(self, rho: Array) -> float:
         return float((rho * self.sphere.volume[..., None]).sum())
@@ -168,7 +165,7 @@ def test_the_bound_is_that_of_the_field_and_twice_the_noise() -> None:
     rho[cell] = 1.0
     _, shares = made.shares(rho)
     for i, a in enumerate(A):
-        drift = module._drift(made.velocity, made.sphere.connectivity, made.stencil)
+        drift = module._drift(made.velocity, made.grid)
         total = 0.0
         for axis, (unit, compact) in enumerate(zip(drift, made.stencil.compact, strict=True)):
             for side in range(2):
@@ -198,13 +195,10 @@ def test_dissipation_is_the_rate_at_which_the_free_energy_falls(
     rho = np.exp(-2 * fine**2 + 0.5 * made.sphere.centres[..., :1] * fine)
     width = float(fine[1] - fine[0]) if made.width else None
     psi = made.h[..., None] * fine + (0.5 * RIDGE * fine**2 if made.width else 0.0)
-    fixed = (made.velocity, fine, width, made.sphere.connectivity, made.stencil)
-    rate = (thermal_dissipation(rho, *fixed) * made.sphere.volume).sum()
+    grid = Grid(made.sphere.volume, fine, width, made.sphere.connectivity)
+    rate = (thermal_dissipation(rho, made.velocity, grid) * made.sphere.volume).sum()
     out, dt = np.empty_like(rho), 1e-6
-    moved = (made.velocity, made.sphere.volume, fine, width, "muscl")
-    thermal_transport(
-        out, rho, None, (0.0, 1.0), dt, *moved, made.sphere.connectivity, made.stencil
-    )
+    thermal_transport(out, rho, Stage("muscl", dt), made.velocity, grid)
     energies = [
         (made.sphere.volume[..., None] * q * (psi + TAU * np.log(q))).sum() for q in (rho, out)
     ]

@@ -4,20 +4,21 @@ import numpy as np
 import pytest
 
 from bnflow.kernels import Velocity
-from bnflow.kernels.contract import Heat, Scheme
+from bnflow.kernels.contract import Grid, Heat, Scheme, Stage, Stencil
 from bnflow.kernels.reference.outer import outer_flux, outer_speed
 from bnflow.kernels.reference.transport import transport
 from bnflow.pde.geometry.sphere import CubedSphere
 
 A = np.linspace(-1.0, 2.0, 7)
 SPHERE = CubedSphere(2, 4)
+RESTING = Stencil(np.empty(0), np.empty(0), [], [])  # of directions: only a moves
 
 
 def test_speeds_are_those_of_drift_ridge_and_noise() -> None:
     """u = outer - k ridge a - k tau dlog/w, face by face."""
     random = np.random.default_rng(0)
     rho, outer = random.uniform(0.5, 2.0, (5, 7)), random.normal(size=5)
-    velocity = Velocity([], outer, 0.3, 2.0, Heat(0.1, outer))
+    velocity = Velocity([], outer, 0.3, 2.0, Heat(0.1, outer, RESTING))
     got = outer_speed(velocity, outer, rho, A)
     for r, i in np.ndindex(5, 6):
         middle = 0.5 * (A[i] + A[i + 1])
@@ -29,7 +30,8 @@ def test_next_to_vacuum_the_speed_stands_at_its_bound() -> None:
     rho = np.zeros((1, 7))
     rho[0, 3] = 1.0
     outer = np.array([0.4])
-    got = outer_speed(Velocity([], outer, 0.3, 1.0, Heat(0.1, outer)), outer, rho, A)[0]
+    velocity = Velocity([], outer, 0.3, 1.0, Heat(0.1, outer, RESTING))
+    got = outer_speed(velocity, outer, rho, A)[0]
     drift = 0.4 - 0.3 * 0.5 * (A[1:] + A[:-1])
     assert got[2] == pytest.approx(-(abs(drift[2]) + 2 * 0.1 / 0.5))
     assert got[3] == pytest.approx(abs(drift[3]) + 2 * 0.1 / 0.5)
@@ -45,10 +47,10 @@ def test_a_ridge_pulls_every_column_together(scheme: Scheme) -> None:
     means = [(rho * a).sum() / rho.sum()]
     before = rho.sum()
     for _ in range(steps):
-        fixed = (velocity, SPHERE.volume, a, float(a[1] - a[0]), scheme, SPHERE.connectivity)
-        transport(out, rho, None, (0.0, 1.0), dt, *fixed)
+        grid = Grid(SPHERE.volume, a, float(a[1] - a[0]), SPHERE.connectivity)
+        transport(out, rho, Stage(scheme, dt), velocity, grid)
         middle = out.copy()
-        transport(out, middle, rho, (0.5, 0.5), dt, *fixed)
+        transport(out, middle, Stage(scheme, dt, (0.5, 0.5), rho), velocity, grid)
         rho = out.copy()
     means.append((rho * a).sum() / rho.sum())
     assert rho.min() >= 0.0
@@ -63,8 +65,8 @@ def test_without_ridge_the_flux_is_that_of_one_speed_a_column() -> None:
     random = np.random.default_rng(1)
     rho, outer = random.uniform(size=(*SPHERE.shape, 7)), random.normal(size=SPHERE.shape)
     out = np.empty_like(rho)
-    fixed = (SPHERE.volume, A, 0.5, "muscl", SPHERE.connectivity)
-    transport(out, rho, None, (0.0, 1.0), 0.1, Velocity([], outer), *fixed)
+    grid = Grid(SPHERE.volume, A, 0.5, SPHERE.connectivity)
+    transport(out, rho, Stage("muscl", 0.1), Velocity([], outer), grid)
     columns = rho.reshape(-1, 7)
     flux = outer_flux(columns, np.repeat(outer.reshape(-1, 1), 6, axis=1), "muscl") / 0.5
     change = np.zeros_like(columns)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bnflow.kernels import Velocity, select
-from bnflow.kernels.contract import Heat, Scheme
+from bnflow.kernels.contract import Grid, Heat, Scheme, Stage
 from bnflow.kernels.reference.weno import weno_states
 from bnflow.pde.density.stencil import stencil
 from bnflow.pde.geometry import BatchNormMetric, Chart, CubedSphere
@@ -35,13 +35,13 @@ def test_a_stage_is_that_of_64_bits(scheme: Scheme, d: int, n: int) -> None:
     sphere, rng = CubedSphere(d, n), np.random.default_rng(d)
     rho, a = rough(sphere, 8), np.linspace(-1.25, 1.25, 8)
     faces = [0.1 * rng.normal(size=w.shape[:-1]) for w in sphere.face_weights]
+    grid = Grid(sphere.volume, a, float(a[1] - a[0]), sphere.connectivity)
     for ridge in (0.0, 0.3):
         velocity = Velocity(faces, rng.normal(size=sphere.shape), ridge)
-        rest = ((0.5, 0.5), 0.05, velocity, sphere.volume, a, float(a[1] - a[0]), scheme)
         single, double = np.empty_like(rho), np.empty(rho.shape)
-        KERNELS.transport(single, rho, rho, *rest, sphere.connectivity)
-        wide = rho.astype(float)
-        KERNELS.transport(double, wide, wide, *rest, sphere.connectivity)
+        for out, cells in ((single, rho), (double, rho.astype(float))):
+            stage = Stage(scheme, 0.05, (0.5, 0.5), cells)
+            KERNELS.transport(out, cells, stage, velocity, grid)
         assert np.abs(single - double).max() <= OPERATIONS * UNIT * np.abs(double).max()
 
 
@@ -54,17 +54,14 @@ def test_so_is_a_stage_with_noise_and_what_leaves_a_cell(scheme: Scheme) -> None
     a, h = np.linspace(-1.25, 1.25, 8), rng.normal(size=sphere.shape)
     rho = (0.01 + rng.random((*sphere.shape, 8))).astype(np.float32)
     faces = [w[..., 0] for w in sphere.face_weights]
-    velocity = Velocity(faces, -h, 0.3, 1.5, Heat(0.07, h))
-    grid = (chart.volume(sphere), a, float(a[1] - a[0]))
-    told = (sphere.connectivity, gradient)
+    velocity = Velocity(faces, -h, 0.3, 1.5, Heat(0.07, h, gradient))
+    grid = Grid(chart.volume(sphere), a, float(a[1] - a[0]), sphere.connectivity)
     found = []
     for cells in (rho, rho.astype(float)):
         out, leaving = np.empty_like(cells), np.empty_like(cells)
-        KERNELS.thermal_transport(
-            out, cells, cells, (0.5, 0.5), 0.002, velocity, *grid, scheme, *told
-        )
-        most = KERNELS.thermal_outflow(leaving, cells, velocity, *grid, *told)
-        loss = KERNELS.thermal_dissipation(cells, velocity, *grid[1:], *told)
+        KERNELS.transport(out, cells, Stage(scheme, 0.002, (0.5, 0.5), cells), velocity, grid)
+        most = KERNELS.thermal_outflow(leaving, cells, velocity, grid)
+        loss = KERNELS.thermal_dissipation(cells, velocity, grid)
         found.append((out, leaving, most, loss))
     for single, double in zip(*found, strict=True):
         off = np.abs(single - double).max()
@@ -79,11 +76,11 @@ def test_a_deep_gibbs_state_stays_but_for_the_rounding_of_its_cells() -> None:
     sphere, a, tau = CubedSphere(2, 5), np.linspace(-2.0, 2.0, 64), 0.05
     h, width = np.ones(sphere.shape), float(a[1] - a[0])
     rho = np.exp(-(h[..., None] * a + 2) / tau + 20).astype(np.float32)
-    still = Velocity([], -h, heat=Heat(tau, h))
     chart = Chart(BatchNormMetric(np.eye(2), 1.0))
-    told = (sphere.connectivity, stencil(sphere, chart.face_weights(sphere), chart.raised))
-    out = np.empty_like(rho)
-    share = KERNELS.thermal_outflow(out, rho, still, sphere.volume, a, width, *told)
+    gradient = stencil(sphere, chart.face_weights(sphere), chart.raised)
+    still = Velocity([], -h, heat=Heat(tau, h, gradient))
+    out, grid = np.empty_like(rho), Grid(sphere.volume, a, width, sphere.connectivity)
+    share = KERNELS.thermal_outflow(out, rho, still, grid)
     assert 0 < share <= 2 * 2.1 * UNIT * tau / width**2
 
 
@@ -100,10 +97,10 @@ def test_far_tails_end_where_32_bits_lose_their_precision() -> None:
     rho = np.full((*sphere.shape, 4), 1e-30, np.float32)
     out = np.empty_like(rho)
     still = Velocity([], np.zeros(sphere.shape))
-    rest = (1.0, still, sphere.volume, np.arange(4.0), 1.0, "muscl", sphere.connectivity)
-    KERNELS.transport(out, 0.9 * rho, None, (0.0, 1.0), *rest)
+    grid = Grid(sphere.volume, np.arange(4.0), 1.0, sphere.connectivity)
+    KERNELS.transport(out, 0.9 * rho, Stage("muscl", 1.0), still, grid)
     assert not out.any()
-    KERNELS.transport(out, 2 * rho, None, (0.0, 1.0), *rest)
+    KERNELS.transport(out, 2 * rho, Stage("muscl", 1.0), still, grid)
     assert (out > 0).all()
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bnflow.kernels import Velocity
-from bnflow.kernels.contract import Scheme
+from bnflow.kernels.contract import Grid, Scheme, Stage
 from bnflow.kernels.reference import transport as module
 from bnflow.kernels.reference.faces import outflow
 from bnflow.kernels.reference.transport import transport
@@ -159,9 +159,8 @@ def stage(
     weights: tuple[float, float] = (0.0, 1.0),
 ) -> Array:  # fmt: skip
     out = np.empty_like(rho)
-    transport(
-        out, rho, base, weights, dt, velocity, grid.volume, a, width, scheme, grid.connectivity
-    )  # fmt: skip
+    stage = Stage(scheme, dt, weights, base)
+    transport(out, rho, stage, velocity, Grid(grid.volume, a, width, grid.connectivity))
     return out
 
 
@@ -232,10 +231,8 @@ def test_the_base_may_be_overwritten(sphere: Callable[..., Any], swirl: Callable
     rho, base = random.random((2, *grid.shape, 4))
     velocity, (a, width) = Velocity(swirl(grid, 12), None), cells(4)
     apart = stage(grid, rho, velocity, 0.01, "muscl", a, width, base, (0.5, 0.5))
-    transport(
-        base, rho, base, (0.5, 0.5), 0.01, velocity, grid.volume, a, width, "muscl",
-        grid.connectivity,
-    )  # fmt: skip
+    half = Stage("muscl", 0.01, (0.5, 0.5), base)
+    transport(base, rho, half, velocity, Grid(grid.volume, a, width, grid.connectivity))
     assert (apart == base).all()
 
 
