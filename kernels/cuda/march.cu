@@ -36,12 +36,24 @@ __device__ __forceinline__ void flow(const real *line, int begins, int ends, con
   }
 }
 
+// Numbers to the next layer of the slabs, which beyond d = 4 may be more than 2^31 where memory has
+// them: layers are 2 (d-1) / n of a density.
+template <bool MANY>
+struct Offset {
+  typedef int type;
+};
+template <>
+struct Offset<true> {
+  typedef long long type;
+};
+typedef Offset<(DIMENSION > 4)>::type Far;
+
 // A tile on its way along the first axis: its cells and REACH on either side, the flux through the
 // low face and the state at the high one; where the next cell is, and the first beyond the panel.
 struct March {
   Cells around[ROWS][2 * REACH + 1], flux[ROWS], above[ROWS];
   const real *next, *outside;
-  int step;
+  Far step;
 
   __device__ __forceinline__ void begin(const real *rho, const real *slabs, const Cells *speed,
                                         int panel, int place, int n, int count, int a) {
@@ -68,11 +80,11 @@ struct March {
     }
     next = along_line(rho, slabs, panel, place, 0, SPAN, n, count, a);
     outside = along_line(rho, slabs, panel, place, 0, n - first, n, count, a);
-    step = (first + SPAN < n ? 1 : SLOTS) * rests * count;
+    step = (Far)(first + SPAN < n ? 1 : SLOTS) * rests * count;
   }
 
   // From cell i to the next one; `change`: what flows out of it along this axis.
-  __device__ __forceinline__ void advance(const Cells *speed, int i, int n, int layer, int count,
+  __device__ __forceinline__ void advance(const Cells *speed, int i, int n, Far layer, int count,
                                           Cells *change) {
     const int ends = ~negative(i + 1 - n);
 #pragma unroll
@@ -107,7 +119,8 @@ struct Beside {
   static constexpr bool TOGETHER = HAD >= SPAN;
   static constexpr int KEPT = TOGETHER ? 1 : SPAN;  // on either side
   const real *cells[2 * KEPT];
-  int steps[2 * KEPT], apart[2], at;
+  int steps[2 * KEPT], at;
+  Far apart[2];
 
   __device__ __forceinline__ void begin(const real *rho, const real *slabs, int panel, int place,
                                         int axis, int n, int count, int a) {
@@ -121,7 +134,7 @@ struct Beside {
         const bool inside = at + off >= 0 && at + off < n;
         cells[side * KEPT + k] = along_line(rho, slabs, panel, place, axis, off, n, count, a);
         steps[side * KEPT + k] = (inside ? rests : rests / n) * count;
-        apart[side] = (inside ? (side ? 1 : -1) * stride : SLOTS * rests) * count;
+        apart[side] = (Far)(inside ? (side ? 1 : -1) * stride : SLOTS * rests) * count;
       }
     }
   }
@@ -220,7 +233,7 @@ __device__ __forceinline__ void march_stage(const Told &told, Speeds &speeds) {
     if (MOVES) {
       Cells speed[ROWS + 1];
       speeds.ahead(speed);
-      march.advance(speed, i, n, SLOTS * rests * count, count, change);
+      march.advance(speed, i, n, (Far)SLOTS * rests * count, count, change);
 #pragma unroll UNROLLED
       for (int axis = 1; axis < LAST; axis++) {
 #pragma unroll

@@ -23,7 +23,7 @@ from bnflow.kernels.contract import Grid, Heat, Stage, Stencil
 from bnflow.kernels.cuda import CudaKernels, Device
 from bnflow.kernels.cuda.grid import Shape, Tables, slabs
 from bnflow.kernels.cuda.module import source
-from bnflow.kernels.cuda.transport import definitions
+from bnflow.kernels.cuda.transport import definitions, march
 from bnflow.pde.geometry import CubedSphere
 
 TWIN = select("numpy")
@@ -264,3 +264,31 @@ def test_each_across_an_edge_is_seen_alone(on_host: Any) -> None:
     for start in found:
         kernels = on_host(edit=narrowed("transport", [start]), optimise=WRAPS)
         assert not off(halo(kernels, LARGE), wanted) <= 1000
+
+
+def layers(kernels: CudaKernels, count: int) -> Any:
+    """The last values of a of a stage in d = 5 whose ghosts are numbers there, and no others."""
+    shape, rng = Shape(5, 4, count), np.random.default_rng(0)
+    full = (shape.directions, shape.count), (2, shape.slab_cells, shape.count)
+    rho, slabs = (reserved(size, np.float32) for size in full)
+    for each in (rho, slabs):
+        each[..., -COUNT // 8 :] = rng.random((*each.shape[:-1], COUNT // 8), np.float32)
+    faces = rng.random((4, shape.axis_faces), np.float32) - np.float32(0.5)
+    volume, a = np.ones(shape.directions, np.float32), np.zeros(count, np.float32)
+    a[-COUNT // 8 :] = np.linspace(-1, 1, COUNT // 8, dtype=np.float32)
+    out = reserved(rho.shape, rho.dtype)
+    defined = definitions(rho.reshape(10, 4, 4, 4, 4, count), "muscl", True) | {"LANES": 0}
+    chunk, *launch = march(shape, defined["PACK"], defined["ROWS"])
+    arrays = (rho, rho, out, slabs, faces, volume, None, None, a)
+    numbers = (0.0, 0.0, False, 0.0, 1.0, 0.01, 4, count, chunk)
+    kernels.module("transport", defined)("transport_stage", *launch, *arrays, *numbers)
+    return out[-2 * CORNER :, -CORNER:]
+
+
+@pytest.mark.slow
+def test_layers_of_more_than_two_to_the_31_are_found(on_host: Any) -> None:
+    """Beside the same launch for fewer values of a: 2^30 cells in d = 5 have such layers."""
+    kernels = on_host()
+    found, wanted = layers(kernels, 419_840), layers(kernels, COUNT // 8)
+    assert np.abs(wanted).min() > 0
+    np.testing.assert_array_equal(found, wanted)
