@@ -72,12 +72,13 @@ class Mould:
             if part.shape != (length,):
                 part.shape = (length,)
                 lengthen(part.dataset, length)
-        for name in numbers.keys() - large.keys():
-            part, array = self._part(name), numbers[name]
-            if part.shape != array.shape:
+        for name, array in numbers.items():
+            part = self._part(name)
+            if part.shape != array.shape:  # of a large one, too, which has no numbers here
                 part.shape = array.shape
                 part.dataset.set_extent(array.shape)
-            fill(part.dataset, array, part.kind)
+            if name not in large:
+                fill(part.dataset, array, part.kind)
         self._file.flush()  # the image has only what was
         image = self._file.id.get_file_image()
         if not large:

@@ -4,14 +4,15 @@ What lies behind that step is computed again. A damaged snapshot before it is na
 touched: what it held cannot be computed again. What belongs to another run is refused.
 
 The snapshot and the state to go on from are taken apart and held against their sha256, and so is
-what is newer than the view. Of a snapshot that the view lists, the bytes are held against the seal
-and the digest against the listed one; its record is in the view, whose tables have a sha256 of
+what is newer than the view. Of a snapshot that the view lists, the bytes are held against the seal,
+and run and digest against the listed ones; its record is in the view, whose tables have a sha256 of
 their own. That finds the same damage in a twentieth of the time, which counts where there are 10^5.
 Where one of them has no seal, is not there, or is another one, all are taken apart.
 """
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,20 +60,22 @@ def _records(kept: list[Path], header: Header, listed: Mapping[str, Record]) -> 
     newest = max(listed, default="")
     replaced = all(entry.interim or name > newest for name, entry in others.items())
     if replaced and all(
-        name in paths and _is_sealed(paths[name], entry.digest) for name, entry in listed.items()
+        name in paths and _is_listed(paths[name], entry, header) for name, entry in listed.items()
     ):
         found = {**listed, **others}
         return [found[name] for name in paths]
     return [others.get(name) or _record(path, header, listed) for name, path in paths.items()]
 
 
-def _is_sealed(path: Path, digest: str) -> bool:
-    """Whether a snapshot is as it was written, and has that digest."""
+def _is_listed(path: Path, entry: Record, header: Header) -> bool:
+    """Whether a snapshot is as it was written, by this run, and has the digest of that record."""
     try:
         if not check_seal(path):
             return False
         with h5py.File(path, "r") as file:
-            return bool(file.attrs["digest"] == digest)
+            run = json.loads(file["provenance_json"][()]).get("run")
+            ours = run == header.provenance.get("run")
+            return ours and bool(file.attrs["digest"] == entry.digest)
     except (OSError, KeyError, RuntimeError):
         return False
 

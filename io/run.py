@@ -173,7 +173,11 @@ class Run:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The configuration as plain nested tables."""
-        return tomllib.loads(self.config_toml)
+        tables = tomllib.loads(self.config_toml)
+        solver = tables.get("solver", {})
+        if solver.get("method") == "particles":
+            solver.pop("diffusion", None)  # older files name one, which nothing heeded
+        return tables
 
     # -- one saved time --------------------------------------------------------------------------
 

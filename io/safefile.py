@@ -104,10 +104,14 @@ class SafeFile(io.RawIOBase):
             self.seek(0, os.SEEK_END)
             self.write(seal(self.descriptor, self._size, gaps))
 
-    def commit(self) -> None:
-        """Raise what was remembered, else put the bytes on the disk."""
+    def check(self) -> None:
+        """Raise what was remembered."""
         if self.error is not None:
             raise self.error
+
+    def commit(self) -> None:
+        """Raise what was remembered, else put the bytes on the disk."""
+        self.check()
         os.fsync(self.descriptor)
 
     def close(self) -> None:
@@ -119,7 +123,10 @@ class SafeFile(io.RawIOBase):
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[SafeFile]:
-    """A new file that takes the name `path` when the block ends without an error."""
+    """A new file that takes the name `path` when the block ends without an error.
+
+    What HDF5 makes of bytes that were dropped is another error, and not the one that is raised.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     file = SafeFile(temporary)
     try:
@@ -127,9 +134,11 @@ def atomic_file(path: Path) -> Iterator[SafeFile]:
         file.commit()
         os.replace(temporary, path)
         sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, Exception):
+            file.check()
         raise
     finally:
         file.close()
@@ -146,6 +155,7 @@ def atomic_h5(
     """
     with atomic_file(path) as file:
         file.write(begin)
+        file.check()  # HDF5 would read it
         with h5py.File(file, "r+" if begin else "w", libver=VERSION) as handle:
             yield handle
             left_out = () if gaps is None else gaps(handle)

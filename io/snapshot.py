@@ -141,6 +141,8 @@ def read_snapshot(path: Path) -> tuple[Header, Frame]:
 def read_record(path: Path) -> tuple[Header, Record]:
     """The record of a snapshot whose whole content has been read and found right."""
     header, frame, previous = _read(path)
+    if path.name != file_name(frame.step):  # a copy, which would be a saved time twice
+        raise OSError(f"it is not the snapshot of its name, but of step {frame.step}")
     return header, record(frame, f"{path.parent.name}/{path.name}", previous)
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -73,7 +74,8 @@ class Store:
         self._header = header
         self._records = records
         self._selection = selection or Selection()
-        self._snapshots, self._restarts = Mould(), Mould()
+        self._snapshots: dict[tuple[str, ...], Mould] = defaultdict(Mould)  # by stored fields
+        self._restarts = Mould()
         self._replaced: list[str] = []  # names of files of a replaced interim frame
         self._status: Status = "running"
         self._opened = time.monotonic()
@@ -151,7 +153,8 @@ class Store:
         previous = next((r.digest for r in reversed(self._records) if r not in replaced), "")
         stored = self._selection.stored(frame, self._header.layout)
         snapshot, gzip = self.path / SNAPSHOTS / name, self._selection.gzip
-        entry = write_snapshot(snapshot, self._header, stored, previous, gzip, self._snapshots)
+        mould = self._snapshots[tuple(stored.fields)]  # with [output] density_every two take turns
+        entry = write_snapshot(snapshot, self._header, stored, previous, gzip, mould)
         if frame.restart:
             restart = self.path / RESTARTS / name
             write_restart(restart, frame.restart, entry.digest, self._restarts)

@@ -123,8 +123,13 @@ class Sweep:
         return self.points if index is None else points(self.config, index)
 
     def place(self, point: Point) -> Path:
-        """The folder of a point's run, which another sweep may have named by other keys."""
-        return self.folder / RUNS / self._names.get(point.mark, point.name)
+        """The folder of a point's run, which another sweep may have named by other keys.
+
+        One that sweeps time.end, or an older bnflow, has marked it with its end, too.
+        """
+        names = self._names
+        name = names.get(point.mark) or (names and names.get(point.marked_with_end))
+        return self.folder / RUNS / (name or point.name)
 
     @cached_property
     def _names(self) -> dict[str, str]:
@@ -223,7 +228,7 @@ class Sweep:
     def to_info(self, values: Sequence[str] = ("risk",), time: float | None = None) -> Any:
         """What `sweep-table --json` prints: one object a point, None for NaN."""
         table = {name: plain(column) for name, column in self.table(values, time).items()}
-        names = [point.name for point in self.points]
+        names = [self.place(point).name for point in self.points]
         cells = zip(*table.values(), strict=True)
         return [
             {"run": name, **dict(zip(table, row, strict=True))}
@@ -236,7 +241,7 @@ class Sweep:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["run", *table])
-        names = [point.name for point in self.points]
+        names = [self.place(point).name for point in self.points]
         for name, *row in zip(names, *table.values(), strict=True):
             writer.writerow([name, *map(_cell, row)])
         return text.getvalue()

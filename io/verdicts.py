@@ -74,8 +74,10 @@ def verdicts(run: Run) -> list[Verdict]:
 
 def overall(found: list[Verdict]) -> str:
     """All of them in a sentence."""
-    bad = [each.audit for each in found if each.judgement == "bad"]
-    mind = [each.audit for each in found if each.judgement == "mind"]
+    bad, mind = (
+        dict.fromkeys(each.audit for each in found if each.judgement == judgement)
+        for judgement in ("bad", "mind")
+    )
     if bad:
         return f"Do not rely on this run before you know why: {', '.join(bad)}."
     if mind:

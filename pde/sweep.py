@@ -49,6 +49,11 @@ class Point:
         """What two names of one configuration share."""
         return mark_of(self.name)
 
+    @property
+    def marked_with_end(self) -> str:
+        """The mark that the configuration has where time.end is swept."""
+        return self.config.digest()[:MARK]
+
 
 def points(config: Config, index: Index = None) -> tuple[Point, ...]:
     """The points, in the order of the lists, the last key running fastest.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import bnflow
+from bnflow.io.store import Store
 from bnflow.kernels.errors import InputError, Notice
 from bnflow.kernels.registry import NumpyKernels
 
@@ -106,6 +107,17 @@ def test_a_run_of_an_older_format_goes_on(tmp_path: Path) -> None:
     run = bnflow.resume(tmp_path / "run")
     assert run.step.tolist() == whole.step.tolist()
     assert (run.density(0.4) == whole.density(0.4)).all()
+
+
+def test_neurons_whose_config_names_a_diffusion_that_nothing_heeded_go_on(tmp_path: Path) -> None:
+    """An older bnflow took the key, and copied it into shadows."""
+    neurons = {"solver": {"method": "particles", "width": 8}, "time": {"end": 0.2}}
+    first = bnflow.solve(neurons, tmp_path / "run")
+    older = first.config_toml.replace('diffusion = "auto"', 'diffusion = "explicit"')
+    assert older != first.config_toml
+    Store.reopen(tmp_path / "run", config_toml=older).close("complete")
+    assert bnflow.open(tmp_path / "run").config == first.config
+    assert bnflow.resume(tmp_path / "run", until=0.3).time[-1] == 0.3
 
 
 def test_the_callback_sees_saved_times_alone(tmp_path: Path) -> None:

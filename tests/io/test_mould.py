@@ -61,7 +61,8 @@ def frames(layout: Layout, make_frame: MakeFrame) -> list[Frame]:
     fewer = make_frame(layout, 51, grown=2, since=50)
     fewer = replace(fewer, diagnostics={"risk": 0.5, "w_second_moment": np.eye(3)})
     return [
-        *(first, again, longer, make_frame(layout, 47, since=43), wide),
+        *(first, again, longer, make_frame(layout, 47, since=43)),
+        *(make_frame(layout, 48, since=37), make_frame(layout, 49, since=47), wide),
         *(fewer, replace(fewer, step=52, interim=True), replace(again, step=60, fields={})),
     ]
 
@@ -141,6 +142,33 @@ def test_a_full_disk_spoils_no_later_file(
     write_snapshot(tmp_path / "alone.h5", header, frames[1], "a" * 64)
     assert not (tmp_path / "1.h5").exists()
     assert content(tmp_path / "2.h5") == content(tmp_path / "alone.h5")
+
+
+@pytest.mark.parametrize("room_for", [0, 1, 2, 4, 8])
+def test_a_disk_that_is_full_at_any_write_is_told_as_that(
+    room_for: int,
+    layout: Layout,
+    frames: list[Frame],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where HDF5 reads back what was not written, which it takes for damage."""
+    monkeypatch.setattr(room, "SMALL", 0)
+    mould, header, calls, write = Mould(), Header(layout, "x = 1", {}), [0], os.pwrite
+
+    def filling(descriptor: int, data: Any, offset: int) -> int:
+        calls[0] += 1
+        if calls[0] > room_for:
+            raise OSError(errno.ENOSPC, "no space left")
+        return write(descriptor, data[: max(len(data) // 2, 1)], offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", filling)
+        with pytest.raises(OSError, match="no space"):
+            write_snapshot(tmp_path / "1.h5", header, frames[1], "a" * 64, mould=mould)
+    assert not list(tmp_path.iterdir())
+    write_snapshot(tmp_path / "2.h5", header, frames[1], "a" * 64, mould=mould)
+    assert digest(read_snapshot(tmp_path / "2.h5")[1]) == digest(frames[1])
 
 
 def test_a_form_that_cannot_be_laid_out_leaves_none(

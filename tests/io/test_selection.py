@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bnflow
+from bnflow.io.mould import Mould
 from bnflow.io.run import Run
-from bnflow.io.selection import Selection, rounded
+from bnflow.io.selection import Selection, moments, rounded
 from bnflow.io.store import Store
 from bnflow.kernels.errors import InputError
 
@@ -123,6 +124,36 @@ def test_rounded_and_compressed_fields_are_near_and_small(
         rho, true = Run.from_directory(folder).density(1.0), make_frame(layout, 10).fields["rho"]
         assert np.abs(rho / true - 1).max() <= (0 if name == "plain" else 2.0**-13)
     assert sizes["round"] < sizes["plain"] / 2
+
+
+def test_a_thinned_run_lays_out_each_of_its_two_forms_once(
+    tmp_path: Path,
+    make_layout: Callable[..., Any],
+    make_frame: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whole frames and others take turns; and each is what it should be."""
+    begun, begin = [0], Mould._begin
+
+    def counted(*given: Any) -> None:
+        begun[0] += 1
+        begin(*given)
+
+    monkeypatch.setattr(Mould, "_begin", counted)
+    layout, times = make_layout(n=4, n_a=5), [k / 10 for k in range(1, 9)]
+    selection = Selection(saves=times, every=2, moments="between")
+    with Store.create(
+        tmp_path / "run", layout=layout, config_toml="x = 1", provenance={}, selection=selection
+    ) as store:
+        frames = [make_frame(layout, k, since=k - 1) for k in range(1, 9)]
+        for frame in frames:
+            store.append(frame)
+    assert begun == [2 + 1]  # and the states' one
+    run = Run.from_directory(tmp_path / "run")
+    for frame in frames:
+        np.testing.assert_allclose(
+            run.signed_measure(frame.time), moments(frame, layout)["measure"], rtol=0, atol=1e-13
+        )
 
 
 def test_neurons_are_thinned_too(tmp_path: Path) -> None:

@@ -197,6 +197,29 @@ def test_a_whole_snapshot_in_the_place_of_another_is_found(filled: Path) -> None
         Store.reopen(filled)
 
 
+def test_a_snapshot_of_another_run_is_found_though_its_numbers_are_the_same(
+    filled: Path, tmp_path: Path, create: Callable[[Path], Store], layout: Layout, make_frame: Any
+) -> None:
+    with create(tmp_path / "twin") as store:
+        for step in (0, 10):
+            store.append(make_frame(layout, step, since=max(step - 10, 0)))
+    twin, ours = (folder / "snap" / "000000010.h5" for folder in (tmp_path / "twin", filled))
+    assert read_record(twin)[1].digest == read_record(ours)[1].digest
+    shutil.copy(twin, ours)
+    with pytest.raises(InputError, match=r"000000010.h5 belongs to another run"):
+        Store.reopen(filled)
+
+
+@pytest.mark.parametrize("name", ["000000011.h5", "000000010 (copy).h5"])
+def test_a_copy_of_a_snapshot_is_no_saved_time(filled: Path, name: str) -> None:
+    """Its log would be there twice, and the file, named by its step, would go."""
+    shutil.copy(filled / "snap" / "000000010.h5", filled / "snap" / name)
+    before = files(filled)
+    with pytest.raises(InputError, match=r"damaged \(it is not the snapshot of its name"):
+        Store.reopen(filled)
+    assert files(filled) == before
+
+
 def test_a_snapshot_without_a_seal_is_taken_apart(filled: Path, taken_apart: list[str]) -> None:
     """As of an older version: all of them, and a wrong number in it is found."""
     path = filled / "snap" / "000000010.h5"

@@ -78,6 +78,21 @@ def test_a_sweep_whose_end_grows_goes_on_from_where_its_runs_are(way: str, tmp_p
     assert np.array_equal(runs[1].risk, bnflow.resume(alone, 0.4).risk)
 
 
+def test_a_run_whose_mark_has_its_end_is_found_again(tmp_path: Path) -> None:
+    """As an older bnflow, and a sweep of time.end, name a folder."""
+    keys = {"network.weight_norm": [1.0, 2.0]}
+    ends = bnflow.sweep(TINY, tmp_path / "s", grid={**keys, "time.end": [0.2]})
+    told: list[Outcome] = []
+    found = bnflow.sweep(TINY, tmp_path / "s", grid=keys, report=told.append)
+    assert [found.place(p) for p in found.points] == [ends.place(p) for p in ends.points]
+    assert (told, found.table()["status"]) == ([], ["complete"] * 2)
+    assert [row["run"] for row in found.to_info()] == [ends.place(p).name for p in ends.points]
+    assert found.place(found.points[1]).name in found.to_csv()
+    grown = bnflow.sweep(tmp_path / "s", until=0.3)
+    assert grown.table()["t"].tolist() == [0.3, 0.3]
+    assert ends.table()["status"] == ["complete"] * 2
+
+
 def test_a_sweep_does_not_shrink_and_points_of_another_end_are_not_mixed(tmp_path: Path) -> None:
     made = bnflow.sweep(TINY, tmp_path, grid={"solver.cells": [8]})
     with pytest.raises(InputError, match=r"is a sweep to time\.end = 0\.2; give a later time"):

@@ -100,6 +100,13 @@ def test_what_is_no_number_any_more_does_not_pass(
     assert audit in overall(verdicts(run))
 
 
+def test_an_audit_is_named_once_where_two_verdicts_are_bad(make_run: Callable[..., Run]) -> None:
+    run = make_run(mass=np.nan)
+    run.diagnostics["mass"][0] = 0.5
+    assert [each.audit for each in verdicts(run) if each.judgement == "bad"] == ["mass", "mass"]
+    assert overall(verdicts(run)).endswith("know why: mass.")
+
+
 def test_a_precision_that_is_no_number_is_bad(make_run: Callable[..., Run]) -> None:
     run = make_run()
     told = {"steps": 8, "density": 1e-8, "measure": np.nan, "risk": 1e-8, "expected": 1e-5}
