@@ -45,11 +45,23 @@ def writes_of(config: Config, folder: Path) -> int:
 @pytest.mark.parametrize(
     "places", [3, pytest.param(25, marks=pytest.mark.slow)], ids=["quick", "many writes"]
 )
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize(
+    ("number", "small"), [(errno.ENOSPC, 2**20), (errno.EDQUOT, 2**20), (errno.ENOSPC, 0)]
+)
 def test_no_room_from_some_write_on(
-    number: int, places: int, truth: Any, counts: Any, tmp_path: Path
+    number: int,
+    small: int,
+    places: int,
+    truth: Any,
+    counts: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The error reaches the user from the writer's thread; it may take the view at the end, too."""
+    """The error reaches the user from the writer's thread; it may take the view at the end, too.
+
+    small : bytes of the arrays that are written with their file; larger ones are written to it
+    """
+    monkeypatch.setattr("bnflow.io.mould.SMALL", small)
     total = writes_of(truth.config, tmp_path / "whole")
     for place in range(places):
         folder = tmp_path / f"run{place}"
