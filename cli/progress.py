@@ -15,13 +15,14 @@ LIVE_INTERVAL = 0.1  # and between updates of the live line
 
 
 class Silent:
-    """Shows nothing, and remembers how far the run has come."""
+    """Shows nothing, and remembers whether the run has begun and how far it has come."""
 
+    began = False
     reached = 0.0
 
     def start(self, problem_text: str, t: float, end: float) -> None:
         """Begin, or go on, at time t."""
-        self.reached = t
+        self.began, self.reached = True, t
 
     def step(self, t: float, step: int, dt: float, risk: float, defect: float) -> None:
         """Show a step."""

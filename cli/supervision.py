@@ -42,11 +42,11 @@ def supervised(
         with termination_as_interrupt():
             result = work(shown)
     except KeyboardInterrupt as interrupt:
-        return _stopped(shown, str(interrupt) or "interrupted", command)
+        return _broken(shown, str(interrupt) or "interrupted", command)
     except OSError as error:
         if error.errno not in FULL:
             raise
-        return _stopped(shown, "no space left for snapshots; free some", command)
+        return _broken(shown, "no space left for snapshots; free some", command)
     finally:
         shown.finish()
     if result.status == "stopped":
@@ -55,6 +55,15 @@ def supervised(
     if not quiet:
         print("\n".join(_closing_lines(result, out)))
     return DONE
+
+
+def _broken(shown: Silent, reason: str, command: str) -> int:
+    """Where nothing has begun, there may be no folder to resume."""
+    if shown.began:
+        return _stopped(shown, reason, command)
+    shown.finish()
+    print(f"bnflow: {reason}, before the first step; continue: the same command", file=sys.stderr)
+    return STOPPED
 
 
 def _stopped(shown: Silent, reason: str, command: str) -> int:

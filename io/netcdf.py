@@ -156,16 +156,20 @@ def describe(dataset: Any, quantity: Quantity) -> None:
 
 
 def chunk_shape(shape: Sequence[int], itemsize: int, a_last: bool) -> tuple[int, ...]:
-    """Chunks of at most about 1 MiB that fill the array from its last axis.
+    """Chunks of at most about 1 MiB that fill the array from its last axis, equally: all are stored
+    whole, and a small last one would take as much as the others.
 
     >>> chunk_shape((6, 64, 64, 64), 8, True)
     (1, 32, 64, 64)
+    >>> chunk_shape((8, 48, 48, 48, 64), 8, True)
+    (1, 1, 24, 48, 64)
     """
     left = max(CHUNK_BYTES // itemsize, 1)
     chunks: list[int] = []
     for axis, length in enumerate(reversed(shape)):
-        chunks.append(length if a_last and axis == 0 else min(length, left))
-        left = max(left // chunks[-1], 1)
+        most = length if a_last and axis == 0 else min(length, left)
+        chunks.append(math.ceil(length / math.ceil(length / most)))
+        left = max(left // most, 1)
     return tuple(reversed(chunks))
 
 

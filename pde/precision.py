@@ -145,7 +145,7 @@ def _compared(own: Driver, led: tuple[_Led, float]) -> Precision:
     for cells, wanted in zip(volume, panels(exact.state.rho), strict=True):
         size += weight * float((cells * (wanted @ sizes)).sum())
     rounding = OPERATIONS * (own.state.step + 1) * own.flow.rounding.unit
-    measure = float((volume * np.abs(own.moments[1] - exact.moments[1])).sum())
+    measure = exact.flow.integral(np.abs(own.moments[1] - exact.moments[1]))
     return Precision(
         own.state.step,
         own.state.time,

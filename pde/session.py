@@ -180,7 +180,7 @@ class Plan:
     """What a run will take.
 
     directions, a_cells : the grid; field_bytes : of one density; memory : of all, item by item
-    saved_bytes : of a saved time, density and coordinates; restart_bytes : of a state to go on from
+    saved_bytes : of a saved time, with the coordinates; restart_bytes : of a state to go on from
     pairs : (direction, row) pairs a step, 0 without rows; steps : at the first step's length; an
     estimate, as a grows; bound : what bounds that length; by_lines : pairs are of line and row
     beside : bytes while the first steps are taken in 64 bits too; 0 where all of them are
@@ -202,7 +202,10 @@ class Plan:
 
     @property
     def disk(self) -> int:
-        """Bytes on the disk at most, while a grows by no cell; one state more than stays."""
+        """Bytes of numbers on the disk, while a grows by no cell; one state more than stays.
+
+        Every file has up to 40 KiB of names besides; what output leaves out or packs is counted.
+        """
         return self.saves * self.saved_bytes + (KEPT_STATES + 1) * self.restart_bytes
 
     def lines(self) -> list[str]:
@@ -299,12 +302,19 @@ def plan(session: Session) -> Plan:
         rows * (along or directions // 2),
         max(1, math.ceil(config.time.end / dt)),
         len(config.time.saves()),
-        int(state.rho.nbytes) + 8 * directions * (1 + 2 * session.problem.dimension),
+        _saved_bytes(session, state),
         _restart_bytes(state, field),
         bound,
         along > 0,
         0 if flow.kernels.real == "float64" else beside(config, session.problem, session.memory),
     )
+
+
+def _saved_bytes(session: Session, state: State) -> int:
+    """Of a saved time: density, volumes and directions; tracers, with the axis of their numbers."""
+    d, directions = session.problem.dimension, session.flow.cell_volume.size
+    numbers = directions * (1 + 2 * d) + session.config.solver.tracers * (2 + d)
+    return int(state.rho.nbytes) + 8 * int(numbers)
 
 
 def _restart_bytes(state: State, field: Field) -> int:

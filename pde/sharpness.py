@@ -138,7 +138,7 @@ class GridTangent:
 
     def pairing(self, load: Array, field: Array) -> float:
         """E[l'' f f'] of two loads, the second by its field."""
-        return float(load.ravel() @ field[: load.size])
+        return float(self.flow.kernels.totals(load[None], field[: load.size])[0])
 
     def form(self, one: Array, other: Array) -> float:
         """The dissipation's bilinear form, by the gradients at the centres."""

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels import Kernels
 from ..kernels.errors import InputError, NumericalFailure
 from .density.flow import Flow
 from .density.state import State
@@ -150,7 +151,7 @@ def _iterated(flow: Flow, state: State, tau: float, tolerance: float, most: int)
         residual = off / max(size, 1e-300)
         if residual <= tolerance:
             return _found(flow, now, tau, iteration, residual)
-        step = _damping(step, miss - before, volume) * miss
+        step = _damping(flow.kernels, step, miss - before, volume) * miss
         h, before = h + step, miss
     raise NumericalFailure(
         f"no stationary state within {tolerance:g} after {most} iterations (mismatch "
@@ -158,7 +159,8 @@ def _iterated(flow: Flow, state: State, tau: float, tolerance: float, most: int)
     )
 
 
-def _damping(step: Array, change: Array, volume: Array) -> float:
+def _damping(kernels: Kernels, step: Array, change: Array, volume: Array) -> float:
     """theta, after a step of h that changed the mismatch so; 1 at the start."""
-    turned, square = -(volume * step * change).sum(), (volume * change**2).sum()
-    return min(1.0, float(turned / square)) if turned > 0 else 1.0
+    turned = -float(kernels.totals((volume * step)[None], change)[0])
+    square = max(norm(kernels, change, volume) ** 2, 1e-300)
+    return min(1.0, turned / square) if turned > 0 else 1.0

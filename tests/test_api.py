@@ -305,7 +305,7 @@ def test_plan_writes_nothing_and_counts(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "keys",
     [
-        {"solver.cells": 24, "solver.a_cells": 400, "solver.tracers": 300},
+        {"solver.cells": 24, "solver.a_cells": 400, "solver.tracers": 20_000},
         {"network.train": ["w"], "initial.a": {"kind": "two-point"}, "solver.cells": 1000},
         {"solver.cells": 40, "solver.a_cells": 200, "run.dtype": "float32"},
         {"solver.method": "particles", "solver.width": 20_000},

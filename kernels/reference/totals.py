@@ -1,4 +1,4 @@
-"""Sums over all cells of the sphere, or all rows or neurons: the one way to a number of a whole.
+"""Sums over all cells of the sphere, or all rows or neurons, in one order.
 
     total_k = sum_i values[k, i] weights[i]
 
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 def totals(values: Array, weights: Array | None = None) -> Array:
     """(k,): of values (k, ..) with weights (..), or 1."""
-    rows = values.reshape(len(values), -1)
+    rows = np.ascontiguousarray(values).reshape(len(values), -1)  # else NumPy adds as they lie
     summands = rows if weights is None else rows * weights.reshape(-1)
     sums: Array = summands.sum(axis=1)
     return sums

@@ -62,7 +62,7 @@ def check_noise(problem: Problem, h: Array, axis: OuterAxis, real: Real = "float
 
 def tell_spread(problem: Problem) -> None:
     """Give a notice of weights that noise spreads without end."""
-    if problem.temperature.zero:
+    if not problem.temperature.values[-1]:  # none, or cooled to none: nothing spreads for ever
         return
     if problem.trains_outer and not problem.ridge:
         warnings.warn(

@@ -132,7 +132,7 @@ class NeuronPlan:
 
     @property
     def disk(self) -> int:
-        """Bytes on the disk at most; one state more than stays."""
+        """Bytes of numbers on the disk; one state more than stays. See `Plan.disk`."""
         return self.saves * self.saved_bytes + (KEPT_STATES + 1) * self.restart_bytes
 
     def lines(self) -> list[str]:

@@ -60,6 +60,16 @@ def test_a_signal_stops_resumably(
     assert signal.getsignal(signal.SIGTERM) is usual
 
 
+def test_where_nothing_has_begun_there_is_nothing_to_resume(
+    api: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While a run sets up, or is measured beside 64 bits, it has no folder yet."""
+    api.work = lambda progress: os.kill(os.getpid(), signal.SIGTERM)
+    assert main(["run"]) == STOPPED
+    told = "bnflow: interrupted, before the first step; continue: the same command\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
 def test_a_full_disk_stops_resumably(api: Any, capsys: pytest.CaptureFixture[str]) -> None:
     def work(progress: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

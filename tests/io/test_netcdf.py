@@ -25,6 +25,17 @@ def test_chunks_are_about_a_mebibyte_of_whole_columns(shape: tuple[int, ...]) ->
         assert chunks[-1] == shape[-1]
 
 
+@pytest.mark.parametrize("shape", [(8, 48, 48, 48, 64), (4, 2100, 100), (1, 50_000, 3), (200_001,)])
+def test_the_last_chunk_of_an_axis_is_as_full_as_the_others(shape: tuple[int, ...]) -> None:
+    """It is stored whole: one cell a chunk may be empty, of the axis that is cut."""
+    chunks = chunk_shape(shape, 8, a_last=len(shape) > 2)
+    stored = np.prod([-(-n // chunk) * chunk for n, chunk in zip(shape, chunks, strict=True)])
+    cut = next(
+        chunk for n, chunk in zip(reversed(shape), reversed(chunks), strict=True) if chunk < n
+    )
+    assert np.prod(shape) <= stored <= np.prod(shape) * (1 + 1 / (cut - 1))
+
+
 def test_a_changed_text_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "t.h5", "w") as file:
         write_text(file, "t", "σ = 1\n", "text")

@@ -28,7 +28,9 @@ def test_they_are_the_sums_to_the_rounding_of_a_pairwise_one(
         assert abs(total - math.fsum(terms)) <= depth * EPS * math.fsum(map(abs, terms))
 
 
-def test_a_row_has_the_bits_it_has_alone() -> None:
+def test_a_row_has_the_bits_it_has_alone_however_it_lies_in_memory() -> None:
     values, weights = np.random.default_rng(1).normal(size=(3, 6, 33, 7)), np.ones((6, 33, 7))
-    together = totals(values, weights)
+    together, flat = totals(values, weights), values.reshape(3, -1)
     assert [float(x) for x in together] == [float(totals(row[None])[0]) for row in values]
+    for other in (np.asfortranarray(values), np.asfortranarray(flat), flat[:, ::-1][:, ::-1]):
+        assert np.array_equal(totals(other), together)

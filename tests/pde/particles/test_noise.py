@@ -1,5 +1,6 @@
 """Noise of neurons: the law of a walk by quadrature, runs against their own laws, and restarts."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -254,6 +255,9 @@ def test_what_nothing_holds_is_told(neurons: Make) -> None:
         neurons(training__temperature=0.1).driver()
     with pytest.warns(Notice, match="spreads gamma and beta for ever"):
         neurons(5, network__train=["gamma", "beta"], training__temperature=0.1).driver()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Notice)
+        neurons(training__temperature=[[0.0, 0.1], [0.1, 0.0]]).driver()  # no noise in the end
     plain: dict[str, Any] = {"network__batch_norm": False, "network__train": ["w"]}
     with pytest.warns(Notice, match="spreads w for ever"):
         neurons(5, training__temperature=0.1, **plain).driver()
