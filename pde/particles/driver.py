@@ -49,6 +49,7 @@ class NeuronDriver(Loop):
     """
 
     state: NeuronState
+    remedy = "lower solver.tolerance, or solver.step where steps are of one length"
 
     def __init__(
         self,

@@ -66,6 +66,7 @@ class Driver(Loop):
     """
 
     state: State
+    remedy = "lower solver.tolerance, or give more cells"
 
     def __init__(
         self,

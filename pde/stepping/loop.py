@@ -48,10 +48,12 @@ class Loop(ABC):
     halted : whether it was asked to stop before its end, and has
     energy_noise : relative: a smaller fall of the energy means nothing
     steady : whether the temperature is one number, so that the energy is one function
+    remedy : of a balance that is off, in the words of the configuration
     """
 
     energy_noise = ROUNDING["float64"].noise
     steady = True
+    remedy = "lower solver.tolerance"
 
     state: Any  # its time, step, start_energy and dissipated are read here
     dissipation: float
@@ -161,15 +163,14 @@ class Loop(ABC):
         if bare and self.risk > RISEN * self.state.start_energy + self.energy_noise:
             raise NumericalFailure(
                 f"the risk has risen from {self.state.start_energy:.4g} to {self.risk:.4g} at t = "
-                f"{self.state.time:.4g}: the steps are too long; lower solver.tolerance, or "
-                "solver.step"
+                f"{self.state.time:.4g}: the steps are too long; {self.remedy}"
             )
         due = bare or (self.steady and self.state.time in self.saves)
         if due and energy_defect > UNBALANCED and not self._told:
             self._told = True
             warnings.warn(
                 f"the energy balance is off by {energy_defect:.0%} at t = {self.state.time:.4g}; "
-                "lower solver.tolerance or solver.step, or give more cells",
+                f"{self.remedy}",
                 Notice,
                 stacklevel=2,
             )
