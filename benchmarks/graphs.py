@@ -45,9 +45,20 @@ HEAD = f"\n{'step':<28}{'size':>24}{'dtype':>9}{'alone':>10}{'recorded':>10}{'x'
 def compared(
     kernels: CudaKernels, dtype: str, sizes: Sequence[Size], widths: Sequence[int], count: int
 ) -> Iterator[Compared]:
-    """Of grids of these sizes, and of networks of these widths; none where graphs are off."""
+    """Of grids of these sizes, and of networks of these widths; none where graphs are off, and no
+    more once a run has gone on without them: that is told.
+    """
     if kernels.device.recorder is None:
         return
+    for each in _each(kernels, dtype, sizes, widths, count):
+        if not kernels.device.records:
+            return
+        yield each
+
+
+def _each(
+    kernels: CudaKernels, dtype: str, sizes: Sequence[Size], widths: Sequence[int], count: int
+) -> Iterator[Compared]:
     alone = CudaKernels(replace(kernels.device, recorder=None), kernels.real)
     for size in sizes:
         ways = [steps.session(each, size, dtype) for each in (alone, kernels)]

@@ -20,7 +20,7 @@ import numpy as np
 
 from bnflow.benchmarks.throughput import Case, Timing
 from bnflow.kernels import Kernels
-from bnflow.kernels.errors import Notice
+from bnflow.kernels.errors import WITHOUT, Notice
 from bnflow.pde.config import load_config
 from bnflow.pde.density.flow import STAGES, Flow
 from bnflow.pde.network.interaction import SampledInteraction
@@ -129,7 +129,7 @@ def step_seconds(made: Session, steps: int) -> list[float]:
     """Of so many steps of a run, as its driver takes them, after the first ones."""
     times: list[float] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Notice)
+        warnings.filterwarnings("ignore", f"(?!{WITHOUT} )", Notice)
         driver = made.driver(report=lambda _: times.append(perf_counter()))
         driver.stop_when(lambda: len(times) > steps + WARM)
         for _ in driver.frames():

@@ -20,4 +20,6 @@ class Notice(UserWarning):
     """Something that the user should know and need not act on."""
 
 
-COMPILED = "compiled"  # first word of the notice of what took long, whoever else keeps notices back
+# First words of notices that a device gives once, so that nobody may keep them back: of what took
+# long, and of what it goes on without.
+COMPILED, WITHOUT = "compiled", "this run goes on without"

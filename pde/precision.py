@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import Kernels, Velocity
-from ..kernels.errors import COMPILED, Notice, NumericalFailure
+from ..kernels.errors import COMPILED, WITHOUT, Notice, NumericalFailure
 from .config.text import size
 from .density.state import State
 from .diagnostics import panels
@@ -104,8 +104,8 @@ def measured(session: AnySession, steps: int = MEASURED) -> Precision | None:
         )
         return None
     with warnings.catch_warnings():
-        # the run itself will tell, but for what is compiled here and once
-        warnings.filterwarnings("ignore", f"(?!{COMPILED} )", Notice)
+        # the run itself will tell, but for what is told here and once
+        warnings.filterwarnings("ignore", f"(?!{COMPILED} |{WITHOUT} )", Notice)
         try:
             own = session.driver()
             own.walk(steps)

@@ -4,13 +4,15 @@ Where arrays are small a step may be bound by the host's launches of its many sm
 graph is launched as one. For arguments of the same `Tree`:
 
     1st call   as it is: compiles, places constants, makes kept memory
-    2nd        as it is, in memory of the recorder; then recorded, on a copy of the arguments
+    2nd        as it is; then in memory of the recorder, and recorded, on a copy of the arguments
     3rd        replayed, and as it is beside: both must agree to the last bit
     later      replayed
 
 A graph knows addresses, so all that it touches stays while it lives: its arguments' copies, what it
 leaves, kept memory of the device that it was handed, and the recorder's, which gives out what the
 function frees to other graphs alone; graphs run one after the other, so they may share that.
+Constants must not lie there: what the device has forgotten since the first call is placed anew as
+the second one begins, outside.
 Arguments that stay are read where they are; their address is part of what a graph is known by, so
 it reads what it is given, and keeps nothing of them. Results are copied out, as one array of bytes,
 and are the caller's. Where anything goes wrong, once is told and everything goes on as it is.
@@ -26,13 +28,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Notice
+from ..errors import WITHOUT, Notice
 from .device import Device
 from .trees import Leaf, Tree, put_back, taken
 
 Key = tuple[Any, ...]  # tree of the arguments, of those that stay, and their addresses
 
-KEPT = 4  # graphs of a function
+KEPT = 2  # graphs of a function; what they take is planned for, see `memory.recorded`
 ALIGNED = 256  # bytes, of an array among the results
 
 
@@ -46,6 +48,7 @@ class Recorded:
     def __call__(self, *arguments: Any) -> Any:
         """What the function gives."""
         if self.device.recorder is None or not self.device.records:
+            self._graphs.clear()
             return self.function(*arguments)
         leaves: list[Any] = []
         still, moving = arguments[: self.still], arguments[self.still :]
@@ -68,14 +71,14 @@ class Recorded:
 
     def _first(self, key: Key, graph: Graph | None, arguments: Any, leaves: list[Any]) -> Any:
         """The second and the third call."""
+        result = self.function(*arguments)
         if graph is None:
             function = partial(self.function, *arguments[: self.still])
-            self._graphs[key] = made = Graph(self.device, function, key[0], leaves)
-            return made.start
-        result = self.function(*arguments)
-        if not graph.agrees(leaves, result):
+            self._graphs[key] = Graph(self.device, function, key[0], leaves)
+        elif not graph.agrees(leaves, result):
             self._give_up("what is replayed is not what is computed")
-        graph.trusted = True
+        else:
+            graph.trusted = True
         return result
 
     def _remember(self, key: Key, graph: Graph | None) -> None:
@@ -88,7 +91,7 @@ class Recorded:
         self.device.records = False
         self._graphs.clear()
         warnings.warn(
-            f"this run goes on without CUDA graphs, with the same results: {why}",
+            f"{WITHOUT} CUDA graphs, with the same results: {why}",
             Notice,
             stacklevel=4,
         )
@@ -97,7 +100,6 @@ class Recorded:
 class Graph:
     """A function's launches for arguments of one tree.
 
-    start : what the function gave while it was recorded
     trusted : whether a replay has been seen to agree
     """
 
@@ -114,7 +116,6 @@ class Graph:
             self.result = taken(function(*arguments), xp.ndarray, results)
             self.places, size = places(results)
             self.left = xp.empty((size,), np.uint8)
-        self.start = put_back(self.result, iter([each.copy() for each in results]))
         results.clear()
 
         def work() -> None:

@@ -1,4 +1,4 @@
-"""Launches of the transport of a density; see transport.cu, columns.cu and outer.cu.
+"""Launches of the transport of a density; see transport.cu, march.cu, columns.cu and outer.cu.
 
 Densities are of the backend's type; velocities, volumes and all else that is one number a direction
 are float64, and what a kernel reads once a cell is converted here.

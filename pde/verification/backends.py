@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels import Kernels, probe_cuda, select
-from ...kernels.errors import Notice
+from ...kernels.errors import WITHOUT, Notice
 from ..config import load_config
 from ..precision import measured
 from ..session import Session
@@ -63,7 +63,7 @@ def single(backend: str) -> list[Finding]:
         warmer = {"training.temperature": 0.1} if "training.temperature" in keys else {}
         asked = {"run.backend": backend, "run.dtype": "float32", **keys, **warmer}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Notice)
+            warnings.filterwarnings("ignore", f"(?!{WITHOUT} )", Notice)
             off = measured(Session.prepare(load_config(None, {**SMALL, **asked})))
         assert off is not None
         for what in ("density", "measure", "risk"):
@@ -79,7 +79,7 @@ def parity(kernels: Kernels) -> list[Finding]:
 def _compared(name: str, keys: dict[str, Any], kernels: Kernels) -> list[Finding]:
     session = Session.prepare(load_config(None, {**SMALL, "run.backend": "numpy", **keys}))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Notice)
+        warnings.filterwarnings("ignore", f"(?!{WITHOUT} )", Notice)
         *_, wanted = session.driver().frames()
         *_, got = session.on(kernels).driver().frames()
     off = np.abs(got.fields["rho"] - wanted.fields["rho"]).max() / wanted.fields["rho"].max()

@@ -12,6 +12,7 @@ import pytest
 
 from bnflow.kernels.cuda import Device
 from bnflow.kernels.cuda import graphs as program
+from bnflow.kernels.cuda.device import KEPT
 from bnflow.kernels.cuda.graphs import Recorded
 from bnflow.kernels.errors import Notice, NumericalFailure
 
@@ -40,7 +41,7 @@ def test_calls_are_plain_then_recorded_then_checked_then_replayed(alone: Device)
     for k in range(6):
         assert numbers(function(there(alone, k, 0.5))) == [2.0 * k, 1.0]
         seen.append(len(calls))
-    assert seen == [1, 3, 4, 4, 4, 4]
+    assert seen == [1, 4, 5, 5, 5, 5]
 
 
 def test_a_result_is_the_callers_own(alone: Device) -> None:
@@ -129,7 +130,7 @@ def test_what_cannot_be_recorded_goes_on_and_is_told_once(
 
 def test_a_replay_that_differs_is_found_before_it_counts(alone: Device) -> None:
     """Here a factor that the host looks up: it was 1 when the work was recorded."""
-    factors = iter([1.0, 1.0, 1.0, 2.0, 3.0])
+    factors = iter([1.0, 1.0, 1.0, 1.0, 2.0, 3.0])
     function = Recorded(alone, lambda x: x * next(factors))
     for wanted in (1.0, 1.0):
         assert numbers(function(there(alone, 1.0))) == [wanted]
@@ -207,3 +208,20 @@ def test_kept_memory_outlives_what_could_not_be_recorded(
     for each in others:
         each[...] = there(alone, 7.0, 7.0)
     assert numbers(held) == [5.0, 6.0]
+
+
+def test_what_is_kept_is_never_where_a_graph_works(alone: Device) -> None:
+    """A constant that was forgotten after the first call, and so is placed at the second."""
+
+    def scaled(x: Any) -> Any:
+        return x * alone.constant(np.array([3.0, 5.0]))
+
+    works, scales = Recorded(alone, lambda x: (x + 1.0) * 2.0), Recorded(alone, scaled)
+    for _ in range(4):
+        works(there(alone, 2.0, 3.0))
+    assert numbers(scales(there(alone, 1.0, 1.0))) == [3.0, 5.0]
+    for k in range(KEPT):
+        alone.constant(np.full(3, float(k)))
+    for _ in range(4):
+        assert numbers(scales(there(alone, 1.0, 1.0))) == [3.0, 5.0]
+        assert numbers(works(there(alone, 2.0, 3.0))) == [6.0, 8.0]
