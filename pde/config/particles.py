@@ -100,11 +100,23 @@ def quadrature_has_a_rule(config: Config) -> str:
     return ""
 
 
+OF_GRIDS = {  # keys of the solver, and why they are none of particles
+    "interaction": "lie on no grid lines",
+    "diffusion": "walk, and have no diffusion to step",
+}
+
+
 def keys_are_of_the_method(config: Config) -> str:
     """Complain about a key of neurons that a grid would ignore, or the other way round."""
     solver = config.solver
     if solver.method == "particles":
-        return _neurons_have_no_lines(solver.interaction) or _neurons_walk(solver.diffusion)
+        for name, why in OF_GRIDS.items():
+            if (value := getattr(solver, name)) != "auto":
+                return (
+                    f'solver.{name} = "{value}" is for solver.method = "grid"; particles {why}: '
+                    "leave it out"
+                )
+        return ""
     for name in ("width", "sampling", "replicas", "integrator", "step"):
         value = getattr(solver, name)
         if value != type(solver).model_fields[name].default:
@@ -113,24 +125,6 @@ def keys_are_of_the_method(config: Config) -> str:
                 'solver.method = "particles", or leave it out'
             )
     return ""
-
-
-def _neurons_have_no_lines(interaction: str) -> str:
-    if interaction == "auto":
-        return ""
-    return (
-        f'solver.interaction = "{interaction}" is for solver.method = "grid"; particles lie on no '
-        "grid lines: leave it out"
-    )
-
-
-def _neurons_walk(diffusion: str) -> str:
-    if diffusion == "auto":
-        return ""
-    return (
-        f'solver.diffusion = "{diffusion}" is for solver.method = "grid"; particles walk, and have '
-        "no diffusion to step: leave it out"
-    )
 
 
 def outer_weights_can_be_solved_for(config: Config) -> str:

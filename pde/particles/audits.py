@@ -31,12 +31,16 @@ Array = NDArray[np.float64]
 LARGEST_MOMENT = 64  # d up to which the d x d second moment of v is kept
 
 
-def audit(flow: NeuronFlow, state: NeuronState, field: NeuronField) -> dict[str, float | Array]:
-    """Every diagnostic of a saved time, by name; NaN where one is not defined."""
+def audit(
+    flow: NeuronFlow, state: NeuronState, field: NeuronField, energy: float, dissipation: float
+) -> dict[str, float | Array]:
+    """Every diagnostic of a saved time, by name; NaN where one is not defined.
+
+    energy, dissipation : F and D, means over the replicas
+    """
     risk, test = float(field.risk.mean()), flow.test_risk(state)
     share = state.mass / len(state.a)
     known = isinstance(flow.problem.data, Population)
-    energy, dissipation = balance(flow, state, field)
     values: dict[str, float | Array] = {
         "risk": risk,
         "test_risk": float(test.mean()),
@@ -88,13 +92,6 @@ def _displacement(flow: NeuronFlow, state: NeuronState) -> float:
         for now, before in zip(state.affine, start.affine, strict=True):
             square += (now - before) ** 2
     return float(np.sqrt((square @ state.mass).mean()))
-
-
-def balance(flow: NeuronFlow, state: NeuronState, field: NeuronField) -> tuple[float, float]:
-    """F and D, means over the replicas; NaN at a temperature."""
-    if flow.problem.temperature.at(state.time) > 0:
-        return float("nan"), float("nan")
-    return float(flow.energy(field, state.a, state.mass).mean()), float(field.dissipation.mean())
 
 
 def _weight_norm(flow: NeuronFlow, state: NeuronState) -> float:

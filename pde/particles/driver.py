@@ -242,7 +242,7 @@ class NeuronDriver(Loop):
         fields |= {name: np.array(host(part)) for name, part in weights.items()}
         if whole:
             state.critical.advance(state.time, sharpness(self.flow, state))
-        diagnostics = audit(self.flow, state, self.field)
+        diagnostics = audit(self.flow, state, self.field, self._energy, self.dissipation)
         log = self._taken_log()
         return Frame(state.time, state.step, fields, 0, diagnostics, log, state.packed(host))
 

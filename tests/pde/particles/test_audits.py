@@ -19,7 +19,8 @@ Make = Callable[..., NeuronSession]
 
 def observed(made: NeuronSession, state: NeuronState) -> dict[str, Any]:
     field = made.flow.field(state.x, state.a, state.mass, state.affine)
-    return audit(made.flow, state, field)
+    energy = made.flow.energy(field, state.a, state.mass)
+    return audit(made.flow, state, field, float(energy.mean()), float(field.dissipation.mean()))
 
 
 def turned(made: NeuronSession, angle: float) -> NeuronState:
